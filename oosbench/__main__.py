@@ -1,0 +1,208 @@
+"""The command line: thin. ``oosbench --help`` says what there is."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+
+from . import __version__, recordings
+from .errors import BadInput, UsageError
+from .experiment import PRESETS_TO_COMPARE, counters_frame, headline, resyncs_frame, run_each
+from .machine import Machine
+from .output import whole_file
+from .presets import DEFAULT, PRESETS, preset
+from .report import table_text, write_comparison
+from .result import Result
+from .shadow.crash import Crash
+from .sources import open_trace
+from .warm import Compiling, warm
+
+DONE, BAD_INPUT, CRASHED, INTERRUPTED = 0, 2, 3, 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return the exit code.
+
+    0 done, 2 bad input or usage, 3 the original would have crashed, 130 interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        with _compile_bar():
+            options.command(options)
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    except Crash as crash:
+        return _complain(str(crash), CRASHED)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        sys.stdout = None
+        return DONE
+    except (BadInput, MemoryError) as error:
+        return _complain(str(error), BAD_INPUT)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}", BAD_INPUT)
+    return DONE
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"oosbench: {message}", file=sys.stderr)
+    return code
+
+
+@contextmanager
+def _compile_bar() -> Iterator[None]:
+    """Show a bar while functions are compiled, which happens once for each version."""
+    what = "oosbench: compiling the shadow MMU, once (half a minute)"
+    bar: list[tqdm] = []
+
+    def progress(done: int, total: int) -> None:
+        if not bar:
+            if not sys.stderr.isatty():
+                print(what, file=sys.stderr)
+            bar.append(tqdm(total=total, desc=what, unit="fn", leave=False, disable=None, dynamic_ncols=True))
+        bar[0].update(done - bar[0].n)
+
+    with Compiling(progress):
+        try:
+            yield
+        finally:
+            for shown in bar:
+                shown.close()
+
+
+class _Bar:
+    """A progress bar for one run after the other, shown on a terminal only."""
+
+    def __init__(self) -> None:
+        self._bar = tqdm(unit="ev", unit_scale=True, leave=False, disable=None, dynamic_ncols=True)
+        self._what = ""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if self._what != what:
+            self._what = what
+            self._bar.reset(total)
+            self._bar.set_description(what)
+        self._bar.update(done - self._bar.n)
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+
+# --- commands ----------------------------------------------------------------------------------------------------
+
+
+def _replay(options: argparse.Namespace) -> None:
+    wanted = {what: getattr(options, what) for what in ("counters", "results", "dump", "deltas")}
+    files = {what: name for what, name in wanted.items() if name is not None}
+    if list(files.values()).count("-") > 1:
+        raise UsageError(f"only one of --{', --'.join(files)} can be '-', the standard output")
+    for name in files.values():
+        if name != "-" and not Path(name).resolve().parent.is_dir():
+            raise UsageError(f"{name}: there is no folder {Path(name).resolve().parent}")
+    chosen = preset(options.preset)
+    machine = Machine(open_trace(options.trace), chosen)
+    with _Bar() as bar:
+        label = f"{machine.trace.name} · {chosen.name}"
+        deltas = list(machine.deltas(lambda done, total: bar(label, done, total))) if options.deltas else []
+        result = machine.run(lambda done, total: bar(label, done, total))
+    if not files:
+        print(result.summary())
+    for what, name in files.items():
+        if what == "counters":
+            _write(name, [result.counters_json()])
+        else:
+            lines = {"results": result.outcome_lines, "dump": machine.dump, "deltas": lambda: deltas}[what]()
+            _write(name, (f"{line}\n" for line in lines))
+
+
+def _write(name: str, pieces: Iterable[str]) -> None:
+    """Write to a file, or for '-' to standard output."""
+    if name == "-":
+        sys.stdout.writelines(pieces)
+        return
+    with whole_file(name) as file:
+        for piece in pieces:
+            file.write(piece.encode())
+
+
+def _export(options: argparse.Namespace) -> None:
+    trace = open_trace(options.source)
+    trace.write(options.out)
+    print(f"{options.out}: {len(trace):,} events of {trace.name}", file=sys.stderr)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    names = options.names or list(recordings.bundled().index)
+    presets = options.presets.split(",")
+    for name in presets:
+        preset(name)
+    if options.out is not None:
+        Path(options.out).mkdir(parents=True, exist_ok=True)
+    results: list[Result] = []
+    with _Bar() as bar:
+        results.extend(run_each(names, presets, progress=bar))
+    counters, resyncs = counters_frame(results), resyncs_frame(results)
+    table = headline(counters, resyncs)
+    print(table_text(table))
+    if options.out is not None:
+        for path in write_comparison(Path(options.out), table, counters, resyncs):
+            print(path, file=sys.stderr)
+
+
+def _list(options: argparse.Namespace) -> None:
+    def section(title: str, lines: Iterable[tuple[str, str]]) -> None:
+        print(title)
+        for name, about in lines:
+            print(f"  {name:<24}{about}")
+
+    section("recordings", recordings.bundled().workload.items())
+    section("presets", ((p.name, p.about + (" (default)" if p.name == DEFAULT else "")) for p in PRESETS.values()))
+
+
+def _warm(options: argparse.Namespace) -> None:
+    warm()
+    print("oosbench: the shadow MMU is compiled", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("oosbench", description="Xen's snapshotting out-of-sync shadow MMU, on a bench.")
+    parser.add_argument("--version", action="version", version=f"oosbench {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, do: Callable[[argparse.Namespace], None], about: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=about, description=about)
+        sub.set_defaults(command=do)
+        return sub
+
+    source = "a text trace, a recording's .npz, or the name of a bundled recording"
+    sub = command("replay", _replay, "replay a trace on one machine")
+    sub.add_argument("trace", metavar="TRACE", help=source)
+    sub.add_argument("--preset", default=DEFAULT, metavar="P", help=f"what machine (default {DEFAULT}); see 'list'")
+    sub.add_argument("--counters", metavar="FILE", help="write all counters as JSON")
+    sub.add_argument("--results", metavar="FILE", help="write the outcome of every event")
+    sub.add_argument("--dump", metavar="FILE", help="write the final tables")
+    sub.add_argument("--deltas", metavar="FILE", help="write the counters that each event moved (slower)")
+    sub = command("export", _export, "write a trace as text, gzip or .npz, by the name of OUT")
+    sub.add_argument("source", metavar="NAME|FILE", help=source)
+    sub.add_argument("out", metavar="OUT")
+    sub = command("compare", _compare, "replay traces on machines of several presets, and set them side by side")
+    sub.add_argument("names", nargs="*", metavar="NAME", help=f"{source} (default: all bundled recordings)")
+    sub.add_argument("--presets", default=",".join(PRESETS_TO_COMPARE), metavar="P,...", help="default: %(default)s")
+    sub.add_argument("--out", metavar="DIR", help="write tables (CSV) and charts (SVG, PNG) there")
+    command("list", _list, "list recordings and presets")
+    command("warm", _warm, "compile the shadow MMU ahead of time")
+    return parser
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("default")
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""The compiler's options, said once, and a cache on disk that cannot go stale.
+
+Numba decides whether a cached function is current by looking at the one file the function stands in. A
+change in a file that it *calls into* goes unnoticed, and yesterday's machine code gives yesterday's answers.
+So the cache folder is named by a digest of every compiled source, of the compiler and of the interpreter:
+other sources, other folder. Several versions, and several processes, live side by side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from pathlib import Path
+
+import numba
+
+from ._link import pipelines
+
+PACKAGE = Path(__file__).parent
+# What machine code is made from: the files that import this module, and the constants they use.
+COMPILED = ("_jit.py", "_link.py", "x86.py", "events.py", "presets.py", "scan.py", "recordings", "shadow")
+
+
+def sources(package: Path = PACKAGE) -> list[Path]:
+    """Return the files whose text decides what the compiled code does, in a fixed order."""
+    files = []
+    for name in COMPILED:
+        path = package / name
+        files += sorted(path.glob("*.py")) if path.is_dir() else [path]
+    return files
+
+
+def digest(package: Path = PACKAGE) -> str:
+    """Return 16 hex digits that change when a compiled source, Numba or Python changes."""
+    told = hashlib.sha256(f"{numba.__version__} {platform.python_version()}".encode())
+    for path in sources(package):
+        told.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return told.hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Return where machine code is kept: under ``$OOSBENCH_CACHE``, else in the user's cache folder."""
+    root = os.environ.get("OOSBENCH_CACHE")
+    if root is None:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "oosbench"
+    return Path(root) / digest()
+
+
+CACHE = cache_folder()
+_PART, _WHOLE = pipelines()
+# No division checks (the divisors are constants of the configuration), and no reference counting of arrays:
+# compiled code makes none and keeps none.
+_OPTIONS = {"error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
+
+
+_functions: list[str] = []
+
+
+def compiled_functions() -> int:
+    """Return how many functions there are to compile."""
+    return len(_functions)
+
+
+def jit(function):
+    """Compile a function that only compiled code calls."""
+    _functions.append(function.__name__)
+    return numba.njit(no_cpython_wrapper=True, **_PART, **_OPTIONS)(function)
+
+
+def entry(function):
+    """Compile a function that Python calls: cached on disk, and other threads run meanwhile."""
+    _functions.append(function.__name__)
+    try:
+        CACHE.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a read-only home: compile anew in each process rather than fail
+        return numba.njit(nogil=True, **_WHOLE, **_OPTIONS)(function)
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(CACHE)  # read while the decorator runs; other people's functions keep theirs
+    try:
+        return numba.njit(nogil=True, cache=True, **_WHOLE, **_OPTIONS)(function)
+    finally:
+        numba.config.CACHE_DIR = before

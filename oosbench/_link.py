@@ -1,0 +1,72 @@
+"""Compile each function once, and the program once.
+
+Left alone, Numba makes a finished library of every compiled function, with copies of all that it calls, optimised
+and turned into machine code each time: the shadow MMU's 150 functions then take two minutes. Only the entry
+points are called from Python. So a function that compiled code alone calls (a `Part`) stops at LLVM's
+intermediate code, and an entry point (a `Whole`) links all parts it reaches, once, before it is optimised. That
+takes half a minute, and the code is as fast.
+
+This reaches into Numba's internals. `pipelines` gives nothing for a version it was not tried with, and Numba's
+own way is used then: slower to compile, the same in every other respect.
+"""
+
+from __future__ import annotations
+
+import numba
+
+TRIED_WITH = ("0.68.",)
+
+
+def pipelines():
+    """Return the keyword arguments of ``njit`` for a part and for a whole."""
+    if numba.config.DISABLE_JIT or not numba.__version__.startswith(TRIED_WITH):
+        return {}, {}
+    from numba.core.codegen import JITCodeLibrary
+    from numba.core.compiler import Compiler
+
+    class NoEnvironment:
+        """Stands for the code generator where a part would look up its Python environment: it needs none."""
+
+        @staticmethod
+        def set_env(name, environment):
+            pass
+
+    class Part(JITCodeLibrary):
+        """A library that is only linked into others."""
+
+        codegen = NoEnvironment
+
+        def finalize(self):
+            self._raise_if_finalized()
+            self._finalized = True
+
+        def get_pointer_to_function(self, name):
+            return 0
+
+    class Whole(JITCodeLibrary):
+        """A library that has linked in everything it reaches."""
+
+        def finalize(self):
+            reached = dict.fromkeys(self._linking_libraries)
+            found = list(reached)
+            while found:
+                library = found.pop()
+                if isinstance(library, Part):
+                    new = [x for x in library._linking_libraries if x not in reached]
+                    reached.update(dict.fromkeys(new))
+                    found += new
+            self._linking_libraries = list(reached)
+            super().finalize()
+
+    def pipeline(library_class):
+        class Pipeline(Compiler):
+            def _compile_core(self):
+                state = self.state
+                if state.library is None:
+                    state.library = library_class(state.targetctx.codegen(), state.func_id.func_qualname)
+                    state.library.enable_object_caching()
+                return super()._compile_core()
+
+        return {"pipeline_class": Pipeline}
+
+    return pipeline(Part), pipeline(Whole)

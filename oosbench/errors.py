@@ -1,0 +1,23 @@
+"""What is wrong with what was given. Each message names the file, line or parameter, and what would be right."""
+
+from __future__ import annotations
+
+
+class BadInput(ValueError):
+    """Something given from outside cannot be used."""
+
+
+class TraceError(BadInput):
+    """A trace that is malformed or says something impossible."""
+
+
+class RecordingError(BadInput):
+    """A recording that is damaged, incomplete or impossible."""
+
+
+class PresetError(BadInput):
+    """A preset that does not exist, or a configuration that is impossible."""
+
+
+class UsageError(BadInput):
+    """A command that makes no sense."""

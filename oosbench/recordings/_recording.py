@@ -1,0 +1,199 @@
+"""Reading recordings, and making them ready for `convert`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..columns import read_columns
+from ..errors import RecordingError
+from ..events import EVENT
+from ..trace import Trace
+from ..x86 import PFEC_I, PFEC_U, PFEC_W, signed
+from . import convert as rules
+
+RAM_PAGES = 2**18  # 1 GiB
+SHADOW_PAGES = 4096
+DIRECT_MAP = signed(0xFFFF888000000000)
+
+_ROWS = {"ev": "u1", "dt": "u4", "page": "u4", "lvl": "u1", "idx": "u2", "flags": "u2", "frame": "u4", "va": "u8"} | {
+    "ip_kernel": "?",
+    "page_pfn": "u4",
+    "page_lvl": "u1",
+    "page_parent": "i4",
+    "page_pidx": "u2",
+}
+_TOUCHES = {"pos": "u4", "vpn": "u4", "kind": "u1", "vpn_table": "u8"}
+_PER_PAGE = ("page_pfn", "page_lvl", "page_parent", "page_pidx")
+
+
+def data_folder() -> Path:
+    """Return where the bundled data lies: in an installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "data"
+    return inside if inside.is_dir() else package.parent / "data"
+
+
+def bundled() -> pd.DataFrame:
+    """Return the bundled recordings: by name, the workload, and the checksum of the trace made from it."""
+    return pd.read_csv(data_folder() / "recordings.csv", index_col="recording")
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What a real guest did to its page tables.
+
+    Attributes
+    ----------
+    name : str
+    rows : dict of str to ndarray
+        One element per recorded event, and one per page-table page for ``page_*``. ``data/README.md`` has
+        the columns.
+    touches : dict of str to ndarray or None
+        First touches of pages, if they were recorded.
+    """
+
+    name: str
+    rows: dict[str, np.ndarray]
+    touches: dict[str, np.ndarray] | None = None
+
+    @classmethod
+    def read(cls, path: str | os.PathLike, name: str | None = None) -> Recording:
+        """Read ``NAME.npz``, and ``NAME.touch.npz`` if it lies beside it.
+
+        Raises
+        ------
+        RecordingError
+            If one of them is damaged, a column is missing, or a number in it is impossible.
+        OSError
+            If it cannot be read.
+        """
+        path = Path(path)
+        beside = path.with_suffix(".touch.npz")
+        rows = read_columns(path, _ROWS, RecordingError)
+        touches = read_columns(beside, _TOUCHES, RecordingError) if beside.is_file() else None
+        _check(rows, touches, path, beside)
+        return cls(name or path.stem, rows, touches)
+
+    @classmethod
+    def empty(cls) -> Recording:
+        """Return a recording of nothing."""
+        return cls("empty", {name: np.zeros(0, kind) for name, kind in _ROWS.items()})
+
+    def trace(self) -> Trace:
+        """Return the recording as a trace for one vCPU (rules: `oosbench.recordings.convert`).
+
+        The machine's own accessed and dirty bits take the place of the recorded hardware's.
+        """
+        rows, touches, touched, keys, regions = _ready(self)
+        room = len(rows) + 3 * len(touches) + 515 * int(np.count_nonzero(rows.kind == rules.ROW_LINK))
+        events = np.empty(room, EVENT).view(np.recarray)
+        n = rules.convert(
+            rows,
+            touches,
+            touched,
+            DIRECT_MAP,
+            np.zeros((RAM_PAGES, 512), np.int64),
+            np.full(RAM_PAGES, -1, np.int32),
+            np.zeros(RAM_PAGES, np.bool_),
+            np.zeros(keys, np.int64),
+            np.zeros(regions, np.int64),
+            np.zeros(RAM_PAGES, np.int64),
+            events,
+        )
+        return Trace(4, 1, RAM_PAGES, SHADOW_PAGES, events[:n].copy(), self.name).validate()
+
+
+def load(name: str) -> Recording:
+    """Return a bundled recording.
+
+    Raises
+    ------
+    RecordingError
+        If there is none of that name; the message lists those there are.
+    """
+    names = bundled().index
+    if name not in names:
+        raise RecordingError(
+            f"no bundled recording {name!r}; there are {', '.join(names)} (a file has a dot or a slash)"
+        )
+    return Recording.read(data_folder() / f"{name}.npz", name)
+
+
+def _check(rows: dict[str, np.ndarray], touches: dict[str, np.ndarray] | None, path: Path, beside: Path) -> None:
+    """Refuse numbers that no guest can have produced."""
+
+    def refuse(wrong: np.ndarray, file: Path, what: str) -> None:
+        if np.any(wrong):
+            raise RecordingError(f"{file}: row {int(np.argmax(wrong))}: {what}")
+
+    count, pages = len(rows["ev"]), len(rows["page_pfn"])
+    for name in _ROWS:
+        wanted = pages if name in _PER_PAGE else count
+        if len(rows[name]) != wanted:
+            raise RecordingError(f"{path}: column {name!r} has {len(rows[name])} elements, must have {wanted}")
+    kind = rows["ev"]
+    of_table = np.isin(kind, (rules.ROW_CR3, rules.ROW_WRITE, *range(rules.ROW_LINK, rules.ROW_ROOT + 1)))
+    refuse(of_table & (rows["page"] >= pages), path, f"page must be below {pages}")
+    refuse((kind == rules.ROW_WRITE) & ((rows["lvl"] < 1) | (rows["lvl"] > 4)), path, "lvl must be 1 to 4")
+    refuse(np.isin(kind, (rules.ROW_WRITE, rules.ROW_INIT)) & (rows["idx"] > 511), path, "idx must be below 512")
+    refuse(rows["page_pfn"] >= RAM_PAGES, path, f"page_pfn must be below {RAM_PAGES}")
+    refuse((rows["page_parent"] < -1) | (rows["page_parent"] >= pages), path, "page_parent names no page")
+    if touches is not None:
+        for name in ("vpn", "kind"):
+            if len(touches[name]) != len(touches["pos"]):
+                raise RecordingError(f"{beside}: column {name!r} has not the length of 'pos'")
+        refuse(touches["vpn"] >= len(touches["vpn_table"]), beside, "vpn is not in vpn_table")
+        refuse(~np.isin(touches["kind"], (0, 1, 2, 16, 17, 18)), beside, "kind must be 0 to 2, or 16 to 18")
+
+
+def _ready(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, int]:
+    """Return rows, touches and touched pages for `convert`, and how many keys and regions there are."""
+    columns = recording.rows
+    rows = np.zeros(len(columns["ev"]), rules.ROW).view(np.recarray)
+    page = columns["page"].astype(np.int64)
+    page[page >= len(columns["page_pfn"])] = -1  # rows that belong to no table
+    rows.kind, rows.level, rows.error, rows.index = columns["ev"], columns["lvl"], columns["lvl"], columns["idx"]
+    rows.page = page
+    rows.frame = np.append(columns["page_pfn"], 0)[page]
+    flags = columns["flags"].astype(np.int64)
+    rows.value = (flags & 0xFFF) | columns["frame"].astype(np.int64) << 12 | (flags >> 12) << 63
+    rows.va = columns["va"].view(np.int64)
+    table_regions = _regions_of_tables(columns)
+
+    touches = recording.touches or {name: np.zeros(0, kind) for name, kind in _TOUCHES.items()}
+    pages = touches["vpn_table"].view(np.int64) << 28 >> 16  # 36 bits, extended by their sign
+    of_row = np.where(rows.kind == rules.ROW_INVLPG, rows.va >> 21, np.append(table_regions, 0)[page])
+    regions, numbers = np.unique(np.concatenate([of_row, pages >> 21]), return_inverse=True)
+    rows.region = numbers[: len(rows)]
+    touched = np.zeros(len(pages), rules.TOUCHED).view(np.recarray)
+    touched.va, touched.region = pages, numbers[len(rows) :]
+
+    ready = np.zeros(len(touches["pos"]), rules.TOUCH).view(np.recarray)
+    ready.row = np.minimum(np.cumsum(touches["pos"], dtype=np.int64), len(rows))
+    ready.page = touches["vpn"]
+    upper = pages[touches["vpn"]] < 0
+    access = np.array([0, PFEC_W, PFEC_I])[touches["kind"] & 3]
+    # In the upper half, what the processor reads and writes while it delivers an event is recorded as the user's.
+    by_user = (touches["kind"] >= 16) & ~(upper & (access != PFEC_I))
+    ready.access = access | PFEC_U * by_user
+    roots = np.flatnonzero(rows.kind == rules.ROW_CR3)
+    root = np.concatenate([[-1], rows.page[roots]])[np.searchsorted(roots, ready.row)]
+    alike = (touches["vpn"].astype(np.int64) << 8 | ready.access) << 32 | np.where(upper, 0, root + 1)
+    ready.key, kinds = pd.factorize(alike)
+    return rows, ready, touched, len(kinds), len(regions)
+
+
+def _regions_of_tables(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Return, for each page-table page, the 2 MiB of address space (address >> 21) an L1 table there has."""
+    parent, index = columns["page_parent"].astype(np.int64), columns["page_pidx"].astype(np.int64)
+    place = np.arange(len(parent))
+    region = np.zeros(len(parent), np.int64)
+    for shift in (0, 9, 18):
+        region |= np.where(place >= 0, index[place], 0) << shift
+        place = np.where(place >= 0, parent[place], -1)
+    return region << 37 >> 37  # 27 bits, extended by their sign

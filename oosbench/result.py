@@ -1,0 +1,120 @@
+"""`Result`: what a machine made of a trace, as tidy data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .events import ACCESS, POKE, WRITEHL
+from .presets import Preset
+from .shadow import counters as ctr
+from .shadow.oos import BY_OTHER_VCPU, CAUSES
+from .shadow.replay import FAULT, OK, OUTCOMES
+from .trace import Trace
+from .x86 import PFEC_I, PFEC_W
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a machine made of a trace.
+
+    Attributes
+    ----------
+    trace : Trace
+    preset : Preset
+    counters : Series of int
+        By the names Xen gave them; see `oosbench.shadow.counters`.
+    oos_active : bool
+        Whether tables could go out of sync at the end.
+    outcomes : RESULT[n]
+        The outcome of each row of the trace (``oosbench.shadow.replay.RESULT``); empty if they were not kept.
+    resyncs : DataFrame
+        One row per content pass over an L1 table that was out of sync:
+
+        ========== ============================================================================================
+        line       line of the trace during which it ran
+        event      number of that event, from 0
+        vcpu       vCPU that ran it
+        owner      vCPU that held the table
+        gmfn       frame of the table
+        cause      cr3, other-vcpu, evict, link, upper-link, promote, walk or mode
+        stays_oos  whether the table stays out of sync (its contents alone were refreshed)
+        compared   entries present in the shadow, which are the ones compared
+        dirty      entries that differed from the snapshot (0 if there is none)
+        runs       runs of adjacent dirty entries
+        age        events since the table went out of sync
+        writes     stores it took without an exit in that time
+        ========== ============================================================================================
+    """
+
+    trace: Trace
+    preset: Preset
+    counters: pd.Series
+    oos_active: bool
+    outcomes: np.ndarray
+    resyncs: pd.DataFrame
+
+    def summary(self) -> str:
+        """Return a few lines that say what happened."""
+        c = self.counters
+        lines = [
+            f"{self.trace.name}: {c.events:,} events on {self.preset.name} ({self.preset.about})",
+            f"  accesses        {c.accesses:>12,}   of them {c.shadow_fault:,} faulted, {c.fault_guest:,} were the guest's own",
+            f"  emulated writes {c.emul_writes:>12,}",
+            f"  unsyncs         {c.shadow_unsync:>12,}   of them {c.shadow_unsync_evict:,} evicted another page",
+            f"  resyncs         {c.shadow_resync:>12,}   and {c.resync_l1_calls - c.shadow_resync:,} refreshes of contents",
+            f"  compared        {c.resync_compared:>12,}   entries",
+        ]
+        if c.snapshot_copies:
+            share = f", {c.resync_dirty / c.resync_compared:.1%}" if c.resync_compared else ""
+            lines.append(f"  dirty           {c.resync_dirty:>12,}   entries{share}")
+        lines.append(f"  propagated      {c.resync_propagated:>12,}   entries at resync")
+        return "\n".join(lines)
+
+    def counters_json(self) -> str:
+        """Return the counters as JSON, in the groups ``perfc`` and ``oracle``."""
+        groups = {"perfc": ctr.PERFC, "oracle": ctr.ORACLE}
+        told = {group: {name: int(self.counters[name]) for name in names} for group, names in groups.items()}
+        return json.dumps(told | {"oos_active": int(self.oos_active)}, indent=1) + "\n"
+
+    def outcome_lines(self) -> Iterator[str]:
+        """Yield one line per event: the line of the trace, and the outcome of an access."""
+        rows = self.trace.events.op != POKE
+        events, outcomes = self.trace.events[rows], self.outcomes[rows]
+        reads = (events.op == ACCESS) & (events.access & (PFEC_W | PFEC_I) == 0) & (events.address & 7 == 0)
+        columns = (events.line, outcomes.outcome, outcomes.place, outcomes.value.view(np.uint64))
+        halves = events.op == WRITEHL
+        lists = (column.tolist() for column in (*columns, reads, halves))
+        for line, outcome, place, value, read, half in zip(*lists, strict=True):
+            told = f"{line} {OUTCOMES[outcome]}".rstrip()
+            if outcome == OK and not half:
+                told += f" {place:#x}" + (f" {value:#x}" if read else "")
+            elif outcome == FAULT:
+                told += f" {place:#x}"
+            yield told
+
+
+def resync_frame(log: np.ndarray, trace: Trace) -> pd.DataFrame:
+    """Return `Result.resyncs` from the rows of the machine's log."""
+    line = trace.events.line
+    number = np.cumsum(trace.events.op != POKE) - 1  # event number of each row
+    return pd.DataFrame(
+        {
+            "line": line[log.event],
+            "event": number[log.event],
+            "vcpu": log.vcpu,
+            "owner": log.owner,
+            "gmfn": log.gmfn,
+            "cause": pd.Categorical.from_codes(log.cause, CAUSES),
+            "stays_oos": log.cause == BY_OTHER_VCPU,
+            "compared": log.compared,
+            "dirty": log.dirty,
+            "runs": log.runs,
+            "age": number[log.event] - number[log.since],
+            "writes": log.writes,
+        }
+    )

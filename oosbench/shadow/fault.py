@@ -1,0 +1,218 @@
+"""The page-fault handler, its shortcuts, and prefetch."""
+
+from __future__ import annotations
+
+from .._jit import jit
+from ..x86 import PFEC_P, PFEC_RSVD, PFEC_U, PFEC_W, RW, A, D, P, frame_of
+from . import counters as ctr
+from .emulate import emulate, reset_early_unshadow, vtlb_insert
+from .entries import refresh_l1e, set_l1e
+from .guest import guest_entry, is_oos, is_page_table, p2m, set_entry
+from .guest_walk import guest_index, guest_walk_tables
+from .links import get_and_create_l1
+from .oos import BY_WALK, sh_resync, sh_unsync
+from .propagate import DEMAND_READ, DEMAND_WRITE, propagate_l1e
+from .shadow_walk import NOT_MAPPED, index_of, shadow_l1
+from .slots import oos_snapshot_lookup
+from .state import FIXUP_IN_ARRAY, INVALID, MMIO_DM, RAM_RO, SNAPSHOT_OFF
+from .tlb import flush_domain
+from .types import GNP, L1_TYPE, is_magic
+from .unshadow import prealloc, remove_all_shadows
+from .write_access import NOTHING, remove_write_access
+
+FIXED, GUEST = 0, 1  # retry the instruction; deliver the fault to the guest
+PREFETCH_DISTANCE = 32
+
+
+@jit
+def _mmio(d):
+    """Hand the access to the device model, which is outside the machine."""
+    d.state[0].mmio_handled = 1
+    d.counters[ctr.mmio_handled] += 1
+
+
+@jit
+def _l1_may_lag(d, sl1mfn):
+    """Say whether a magic entry of this shadow L1 must not be trusted, because its table is out of sync.
+
+    A splintered superpage bears a gfn where others bear a frame; it is taken for one all the same.
+    """
+    number = d.shadows[sl1mfn].backpointer
+    return number >= d.config[0].guest_pages or is_oos(d, number)
+
+
+@jit
+def page_fault(d, v, va, error):
+    """Handle a fault of the hardware walk. Xen: sh_page_fault.
+
+    Returns
+    -------
+    outcome : int
+        FIXED or GUEST.
+    error : int
+        The error code as the guest would see it.
+    """
+    vcpu = d.vcpus[v]
+    d.counters[ctr.shadow_fault] += 1
+    fast = False
+    # A repeated write to the page that was emulated last: no walk.
+    if vcpu.last_write_emul_ok and vcpu.last_emulated_frame == va >> 12:
+        fast = error == PFEC_W | PFEC_P
+        if fast and not is_oos(d, vcpu.last_emulated_mfn):
+            d.counters[ctr.shadow_fault_fast_emulate] += 1
+            emulate(d, v, va, vcpu.last_emulated_mfn, True)
+            return FIXED, error
+        vcpu.last_write_emul_ok = 0
+    # A magic entry: no walk either, unless its table is out of sync.
+    if error & PFEC_RSVD:
+        sl1mfn = shadow_l1(d, v, va)
+        entry = d.tables[sl1mfn, index_of(va, 1)]
+        if sl1mfn == NOT_MAPPED or not is_magic(entry):
+            d.counters[ctr.shadow_fault_fast_fail] += 1
+            return FIXED, error
+        if not (d.config[0].oos and _l1_may_lag(d, sl1mfn)):
+            reset_early_unshadow(d, v)
+            if entry == GNP:
+                d.counters[ctr.shadow_fault_fast_gnp] += 1
+                return GUEST, error ^ (PFEC_RSVD | PFEC_P)
+            d.counters[ctr.shadow_fault_fast_mmio] += 1
+            _mmio(d)
+            return FIXED, error
+        error ^= PFEC_RSVD | PFEC_P  # as if there had been no entry
+    return _slow_path(d, v, va, error, fast)
+
+
+@jit
+def _gw_remove_write_accesses(d, v, va):
+    """Revoke write access to the tables of the last walk, before they are shadowed.
+
+    Returns
+    -------
+    flush, rewalk : bool
+        Whether TLBs need a flush; whether to walk again, since an upper table was out of sync and bringing it
+        back may have made another table of this walk writable. Xen: gw_remove_write_accesses.
+    """
+    gw = d.walk[0]
+    levels = d.vcpus[v].levels
+    flush = rewalk = False
+    for level in (3, 2):
+        if level > levels - 1:
+            continue  # the topmost table is a page table already
+        gmfn = gw.l3mfn if level == 3 else gw.l2mfn
+        if is_oos(d, gmfn):
+            sh_resync(d, gmfn, BY_WALK)
+            rewalk = True
+        elif remove_write_access(d, v, gmfn, level, va) != NOTHING:
+            flush = True
+    if gw.l1mfn != INVALID and not is_oos(d, gw.l1mfn):
+        if remove_write_access(d, v, gw.l1mfn, 1, va) != NOTHING:
+            flush = True
+    return flush, rewalk
+
+
+@jit
+def _slow_path(d, v, va, error, fast):
+    """Walk the guest's tables, make the shadow follow, and emulate what must be emulated."""
+    vcpu = d.vcpus[v]
+    config = d.config[0]
+    state = d.state[0]
+    gw = d.walk[0]
+    while True:
+        missing = guest_walk_tables(d, v, va, error)
+        if config.oos:
+            # With lazily synced shadows the hardware may have seen an entry that is gone, or the other way.
+            if missing & P and error & PFEC_P and config.fixups != FIXUP_IN_ARRAY:
+                d.counters[ctr.oos_paranoia] += 1
+            error = error & ~PFEC_P if missing & P else error | PFEC_P
+        if missing:
+            d.counters[ctr.shadow_fault_bail_real_fault] += 1
+            reset_early_unshadow(d, v)
+            return GUEST, error
+        gfn = frame_of(gw.l1e)
+        gmfn, kind = p2m(d, gfn)
+        vtlb_insert(d, v, va, gfn, error | PFEC_P)
+        flush, rewalk = _gw_remove_write_accesses(d, v, va)
+        if flush:
+            d.counters[ctr.shadow_rm_write_flush_tlb] += 1
+            state.gtable_dirty_version += 1
+            flush_domain(d)
+        if not rewalk:
+            break
+        d.counters[ctr.gw_rewalks] += 1
+    if gw.version != state.gtable_dirty_version:
+        d.counters[ctr.shadow_check_gwalk] += 1  # nothing runs beside us, so the second look finds the same
+    prealloc(d, L1_TYPE[vcpu.levels], 3 if vcpu.levels == 4 else 1)
+    fetch = DEMAND_WRITE if error & PFEC_W else DEMAND_READ
+    sl1mfn = get_and_create_l1(d, v, gw, fetch)
+    if sl1mfn == NOT_MAPPED:
+        return GUEST, error
+    slot = index_of(va, 1)
+    to_table = gmfn != INVALID and is_page_table(d, gmfn) and fetch == DEMAND_WRITE
+    if to_table and config.oos:
+        sh_unsync(d, v, gmfn, va)
+    set_l1e(d, v, sl1mfn, slot, propagate_l1e(d, v, gw.l1e, vcpu.levels, gmfn, kind, gfn, fetch))
+    if _has_snapshot(d, gw.l1mfn):
+        snapshot = d.tables[oos_snapshot_lookup(d, gw.l1mfn)]
+        set_entry(snapshot, guest_index(va, 1, vcpu.levels), vcpu.levels, gw.l1e)
+        d.counters[ctr.snapshot_writes] += 1
+    _prefetch(d, v, sl1mfn, slot)
+
+    if gmfn != INVALID and is_page_table(d, gmfn) and fetch == DEMAND_WRITE:
+        if not is_oos(d, gmfn) or (config.user_unshadow and error & PFEC_U):
+            d.counters[ctr.shadow_fault_emulate_write] += 1
+            return _emulate_or_unshadow(d, v, va, error, gmfn, fast)
+    if kind == RAM_RO and fetch == DEMAND_WRITE and config.drop_ro_writes:
+        emulate(d, v, va, gmfn, fast)
+        return FIXED, error
+    if kind == MMIO_DM or (kind == RAM_RO and fetch == DEMAND_WRITE):
+        d.counters[ctr.shadow_fault_mmio] += 1
+        _mmio(d)
+        return FIXED, error
+    if not vcpu.wp and error == PFEC_W | PFEC_P:
+        d.counters[ctr.shadow_fault_emulate_wp] += 1
+        return _emulate_or_unshadow(d, v, va, error, gmfn, fast)
+    d.counters[ctr.shadow_fault_fixed] += 1
+    reset_early_unshadow(d, v)
+    return FIXED, error
+
+
+@jit
+def _emulate_or_unshadow(d, v, va, error, gmfn, fast):
+    """Emulate a supervisor's write. A user's write is a hint that the page is no page table any more."""
+    if error & PFEC_U:
+        d.counters[ctr.shadow_fault_emulate_failed] += 1
+        remove_all_shadows(d, gmfn)
+    else:
+        emulate(d, v, va, gmfn, fast)
+    return FIXED, error
+
+
+@jit
+def _has_snapshot(d, gl1mfn):
+    """Say whether a guest L1 is out of sync, with a snapshot that must follow what is derived from it."""
+    return gl1mfn != INVALID and is_oos(d, gl1mfn) and d.config[0].snapshot != SNAPSHOT_OFF
+
+
+@jit
+def _prefetch(d, v, sl1mfn, slot):
+    """Fill the empty shadow entries behind the one that faulted, in the same page. Xen: sh_prefetch."""
+    d.counters[ctr.prefetch_calls] += 1
+    gw = d.walk[0]
+    levels = d.vcpus[v].levels
+    first = guest_index(gw.va, 1, levels)
+    in_snapshot = _has_snapshot(d, gw.l1mfn)
+    snapshot = d.tables[oos_snapshot_lookup(d, gw.l1mfn) if in_snapshot else 0]
+    for i in range(1, min(512 - slot, PREFETCH_DISTANCE)):
+        if d.tables[sl1mfn, slot + i] != 0:
+            return
+        if gw.l1mfn == INVALID:
+            entry = gw.l1e + (i << 12)  # the next page of the superpage
+        else:
+            entry = guest_entry(d, gw.l1mfn, first + i, levels)
+            if entry & P and (entry & A == 0 or (entry & RW and entry & D == 0)):
+                return  # it would fault all the same
+        refresh_l1e(d, v, sl1mfn, slot + i, entry, levels)
+        d.counters[ctr.prefetch_entries] += 1
+        if in_snapshot:
+            set_entry(snapshot, first + i, levels, entry)
+            d.counters[ctr.snapshot_writes] += 1

@@ -1,0 +1,178 @@
+"""Remembering where an out-of-sync page is mapped writable, so that a resync need not search.
+
+Two ways, by preset. The *table* (Xen 7ee9469202): each vCPU has 13 buckets of 26, and a multiplication by 13
+where 26 was meant, so neighbouring buckets share half their entries. A full bucket forgets in silence.
+The *array* (Xen 50b74f55e0): two fixups with each slot; a third writable mapping costs the oldest its rights.
+"""
+
+from __future__ import annotations
+
+from .._jit import jit
+from ..x86 import RW
+from . import counters as ctr
+from .guest import is_oos
+from .references import lower_l1e, maps_writable
+from .slots import find_slot
+from .state import (
+    FIXUP_BUCKETS,
+    FIXUP_ENTRIES,
+    FIXUP_IN_ARRAY,
+    FIXUP_IN_TABLE,
+    FIXUP_STRIDE,
+    FIXUPS_PER_SLOT,
+    INVALID,
+    MAX_SLOTS,
+)
+from .types import IS_L1
+
+IN_HAND = MAX_SLOTS  # where the fixups of a page wait while it moves from one slot to the next
+
+
+@jit
+def rm_write_from_sl1p(d, gmfn, smfn, slot):
+    """Strip write access to `gmfn` from one remembered entry, if it is still what it was.
+
+    The page may have been freed or reused since. One that is no L1 now is left alone without a count, and so
+    is a splintered superpage: the reason why fixups never help where the guest's direct map is made of those.
+    """
+    if not IS_L1[d.shadows[smfn].type]:
+        return False
+    entry = d.tables[smfn, slot]
+    if maps_writable(entry, gmfn):
+        lower_l1e(d, smfn, slot, entry & ~RW)
+        d.counters[ctr.shadow_writeable_h_7] += 1
+        return True
+    d.counters[ctr.shadow_writeable_h_8] += 1
+    return False
+
+
+@jit
+def _table_add(d, v, gmfn, smfn, slot):
+    table = d.fixups[v]
+    first = gmfn % FIXUP_BUCKETS * FIXUP_STRIDE
+    free = INVALID
+    for i in range(first, first + FIXUP_ENTRIES):
+        fixup = table[i]
+        if fixup.gmfn == INVALID or not is_oos(d, fixup.gmfn):
+            free = i  # the last free one is taken
+        elif fixup.gmfn == gmfn and fixup.smfn == smfn and fixup.slot == slot:
+            d.counters[ctr.shadow_oos_fixup_no_add] += 1
+            return
+    if free == INVALID:
+        d.counters[ctr.shadow_oos_fixup_add_fail] += 1
+        return
+    table[free].gmfn = gmfn
+    table[free].smfn = smfn
+    table[free].slot = slot
+    d.vcpus[v].oos_fixup_used = 1
+    d.counters[ctr.shadow_oos_fixup_add_ok] += 1
+
+
+@jit
+def _array_add(d, gmfn, smfn, slot):
+    d.counters[ctr.shadow_oos_fixup_add] += 1
+    v, at = find_slot(d, gmfn)
+    vcpu = d.vcpus[v]
+    fixup = d.fixups[v][at * FIXUPS_PER_SLOT + vcpu.fixup_next[at]]
+    if fixup.gmfn != INVALID:
+        rm_write_from_sl1p(d, gmfn, fixup.smfn, fixup.slot)
+        d.counters[ctr.shadow_oos_fixup_evict] += 1
+    fixup.gmfn = gmfn
+    fixup.smfn = smfn
+    fixup.slot = slot
+    vcpu.fixup_next[at] = (vcpu.fixup_next[at] + 1) % FIXUPS_PER_SLOT
+
+
+@jit
+def fixup_add(d, v, gmfn, smfn, slot):
+    """Remember that entry `slot` of shadow page `smfn` maps the out-of-sync page `gmfn` writable.
+
+    `v` is the vCPU that sets the entry, not the one that holds the page. Xen: oos_fixup_add.
+    """
+    kind = d.config[0].fixups
+    if kind == FIXUP_IN_TABLE:
+        _table_add(d, v, gmfn, smfn, slot)
+    elif kind == FIXUP_IN_ARRAY:
+        _array_add(d, gmfn, smfn, slot)
+
+
+@jit
+def fixup_remove(d, gmfn):
+    """Forget a page that is no longer shadowed, on all vCPUs. Xen: oos_fixup_remove."""
+    if d.config[0].fixups != FIXUP_IN_TABLE:
+        return
+    d.counters[ctr.shadow_oos_fixup_remove] += 1
+    first = gmfn % FIXUP_BUCKETS * FIXUP_STRIDE
+    for v in range(len(d.vcpus)):
+        for i in range(first, first + FIXUP_ENTRIES):
+            if d.fixups[v][i].gmfn == gmfn:
+                d.fixups[v][i].gmfn = INVALID
+
+
+@jit
+def fixup_flush(d, v):
+    """Strip every writable mapping that `v` remembers; say whether TLBs need a flush."""
+    if d.config[0].fixups != FIXUP_IN_TABLE:
+        return False
+    d.counters[ctr.shadow_oos_fixup_flush] += 1
+    if not d.vcpus[v].oos_fixup_used:
+        return False
+    table = d.fixups[v]
+    stripped = False
+    for i in range(len(table)):
+        fixup = table[i]
+        if fixup.gmfn != INVALID:
+            if is_oos(d, fixup.gmfn):
+                stripped |= rm_write_from_sl1p(d, fixup.gmfn, fixup.smfn, fixup.slot)
+            fixup.gmfn = INVALID
+    d.vcpus[v].oos_fixup_used = 0
+    return stripped
+
+
+@jit
+def fixup_flush_gmfn(d, v, slot):
+    """Strip the remembered writable mappings of the page in `slot` of `v`; say whether to flush TLBs.
+
+    The array always asks for a flush: a fixup that made room for another left its TLB entry behind.
+    """
+    gmfn = d.vcpus[v].oos[slot]
+    kind = d.config[0].fixups
+    if kind == FIXUP_IN_TABLE:
+        d.counters[ctr.shadow_oos_fixup_flush_gmfn] += 1
+        first = gmfn % FIXUP_BUCKETS * FIXUP_STRIDE
+        stripped = False
+        for w in range(len(d.vcpus)):
+            for i in range(first, first + FIXUP_ENTRIES):
+                fixup = d.fixups[w][i]
+                if fixup.gmfn == gmfn:
+                    stripped |= rm_write_from_sl1p(d, gmfn, fixup.smfn, fixup.slot)
+                    fixup.gmfn = INVALID
+        return stripped
+    if kind == FIXUP_IN_ARRAY:
+        for i in range(slot * FIXUPS_PER_SLOT, (slot + 1) * FIXUPS_PER_SLOT):
+            fixup = d.fixups[v][i]
+            if fixup.gmfn != INVALID:
+                rm_write_from_sl1p(d, gmfn, fixup.smfn, fixup.slot)
+                fixup.gmfn = INVALID
+        return True
+    return False
+
+
+@jit
+def forget_fixups(d, v, slot):
+    """Empty the fixups that go with a slot."""
+    if d.config[0].fixups == FIXUP_IN_ARRAY:
+        for i in range(slot * FIXUPS_PER_SLOT, (slot + 1) * FIXUPS_PER_SLOT):
+            d.fixups[v][i].gmfn = INVALID
+        d.vcpus[v].fixup_next[slot] = 0
+
+
+@jit
+def move_fixups(d, v, source, target):
+    """Move the fixups that go with a slot to another."""
+    if d.config[0].fixups == FIXUP_IN_ARRAY:
+        for i in range(FIXUPS_PER_SLOT):
+            old, new = d.fixups[v][source * FIXUPS_PER_SLOT + i], d.fixups[v][target * FIXUPS_PER_SLOT + i]
+            new.gmfn, new.smfn, new.slot = old.gmfn, old.smfn, old.slot
+        d.vcpus[v].fixup_next[target] = d.vcpus[v].fixup_next[source]
+        forget_fixups(d, v, source)

@@ -1,0 +1,268 @@
+"""Out-of-sync L1 tables: slots, unsync, **snapshot**, resync. The heart of the patch; read this file first.
+
+A guest page that is shadowed once, as an L1, may be left writable: from then on its shadow may lag behind, and
+the guest's own TLB flush (a CR3 load) is the time to catch up. The page takes one of a few slots of the vCPU that
+wrote to it. With each slot goes a snapshot page: a copy of the table, taken as the table goes out of sync. A
+resync then compares the table with its snapshot, and derives anew only the entries that differ.
+
+What the snapshot holds is *the guest value last fed to* `propagate_l1e`. Five writers keep it so: the copy
+(`_take_snapshot`), the fault handler and its prefetch (`fault.py`), the validation of an emulated write
+(`emulate.py`), and the resync itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._jit import jit
+from ..x86 import P
+from . import counters as ctr
+from .entries import refresh_l1e
+from .fixups import IN_HAND, fixup_flush, fixup_flush_gmfn, forget_fixups, move_fixups
+from .guest import get_entry, is_oos, set_entry
+from .hash import hash_lookup
+from .slots import find_slot
+from .state import FIXUP_IN_ARRAY, INVALID, SNAPSHOT_OFF, SNAPSHOT_TRUSTED
+from .tables import is_pinnable
+from .tlb import flush_domain
+from .types import GUEST_LEVELS, L1_32, L1_64, L1_PAE, L1_TYPE, L3_64, OOS_MAY_WRITE, OUT_OF_SYNC, SHF_L1_ANY, SHF_TYPES
+from .unshadow import remove_shadows
+from .write_access import REMOVED, UNFINDABLE, remove_write_access
+
+# Why a content pass is made.
+CAUSES = ("cr3", "other-vcpu", "evict", "link", "upper-link", "promote", "walk", "mode")
+# (Not Python numbers: for each of those the compiler would make a copy of everything that takes a cause.)
+BY_CR3, BY_OTHER_VCPU, BY_EVICT, BY_LINK, BY_UPPER_LINK, BY_PROMOTE, BY_WALK, BY_MODE = np.arange(len(CAUSES))
+
+
+@jit
+def l1_levels(d, gmfn):
+    """Return the paging levels in which a page shadowed as one L1 is read."""
+    flags = d.frames[gmfn].shadow_flags
+    if flags & (1 << L1_32):
+        return GUEST_LEVELS[L1_32]
+    return GUEST_LEVELS[L1_PAE if flags & (1 << L1_PAE) else L1_64]
+
+
+@jit
+def sh_unsync(d, v, gmfn, va):
+    """Let a page go out of sync on behalf of `v`, which writes to it at `va`; say whether it may."""
+    d.counters[ctr.unsync_calls] += 1
+    frame = d.frames[gmfn]
+    types = frame.shadow_flags & SHF_TYPES
+    one_l1 = types & ~SHF_L1_ANY == 0 and types & (types - 1) == 0
+    if not one_l1 or is_oos(d, gmfn) or not d.state[0].oos_active:
+        return False
+    frame.shadow_flags |= OUT_OF_SYNC | OOS_MAY_WRITE
+    frame.oos_since = d.state[0].event
+    frame.oos_writes = 0
+    _oos_hash_add(d, v, gmfn, va)
+    d.counters[ctr.shadow_unsync] += 1
+    return True
+
+
+@jit
+def _oos_hash_add(d, v, gmfn, va):
+    """Give a page its home slot. The page found there moves on if this is its home too, else it is evicted."""
+    vcpu = d.vcpus[v]
+    slots = d.config[0].oos_slots
+    home = gmfn % slots
+    slot = home
+    moved = vcpu.oos[home] != INVALID and vcpu.oos[home] % slots == home
+    page, hint = gmfn, va
+    forget_fixups(d, v, IN_HAND)
+    if moved:
+        page, hint = vcpu.oos[home], vcpu.oos_va[home]
+        vcpu.oos[home], vcpu.oos_va[home] = gmfn, va
+        move_fixups(d, v, home, IN_HAND)
+        slot = (home + 1) % slots
+        d.counters[ctr.slot_swap] += 1
+    if vcpu.oos[slot] != INVALID:
+        # Until it is written below, the moved page is in no slot. Nothing on this way looks it up.
+        _resync_slot(d, v, slot, BY_EVICT)
+        d.counters[ctr.shadow_unsync_evict] += 1
+    vcpu.oos[slot], vcpu.oos_va[slot] = page, hint
+    move_fixups(d, v, IN_HAND, slot)
+    if moved:
+        # The moved page keeps its snapshot; the one that became free takes the copy.
+        vcpu.oos_snapshot[home], vcpu.oos_snapshot[slot] = vcpu.oos_snapshot[slot], vcpu.oos_snapshot[home]
+    if d.config[0].snapshot != SNAPSHOT_OFF:
+        _take_snapshot(d, v, home)
+
+
+@jit
+def _take_snapshot(d, v, slot):
+    vcpu = d.vcpus[v]
+    snapshot = d.tables[vcpu.oos_snapshot[slot]]
+    page = d.memory[vcpu.oos[slot]]
+    for i in range(512):
+        snapshot[i] = page[i]
+    d.counters[ctr.snapshot_copies] += 1
+
+
+@jit
+def sh_resync(d, gmfn, cause):
+    """Bring one page back into sync, whoever holds it."""
+    v, slot = find_slot(d, gmfn)
+    _resync_slot(d, v, slot, cause)
+    d.vcpus[v].oos[slot] = INVALID
+
+
+@jit
+def _resync_slot(d, v, slot, cause):
+    """Write-protect the page in `slot` of `v`, then make its shadow what the page says. Xen: _sh_resync."""
+    gmfn = d.vcpus[v].oos[slot]
+    if _oos_remove_write_access(d, v, slot):
+        return  # it was unshadowed instead
+    # Without this flag, deriving its own entries anew cannot make the page writable again.
+    d.frames[gmfn].shadow_flags &= ~OOS_MAY_WRITE
+    resync_l1(d, v, slot, cause)
+    d.frames[gmfn].shadow_flags &= ~OUT_OF_SYNC
+    d.counters[ctr.shadow_resync] += 1
+
+
+@jit
+def _oos_remove_write_access(d, v, slot):
+    """Revoke the writable mappings of the page in `slot` of `v`; say whether it had to be unshadowed."""
+    vcpu = d.vcpus[v]
+    gmfn = vcpu.oos[slot]
+    stripped = fixup_flush_gmfn(d, v, slot)
+    hint = 0 if d.config[0].fixups == FIXUP_IN_ARRAY else vcpu.oos_va[slot]
+    found = remove_write_access(d, v, gmfn, 0, hint)
+    if found == UNFINDABLE:
+        remove_shadows(d, gmfn, False, True)
+        return True
+    if stripped or found == REMOVED:
+        flush_domain(d)  # before the contents are read, so that no stale translation can write behind us
+    return False
+
+
+@jit
+def resync_l1(d, v, slot, cause):
+    """Make the shadow of the page in `slot` of `v` what the page says. Xen: sh_resync_l1.
+
+    Every present shadow entry is looked at, the magic ones included. With a trusted snapshot only those
+    whose guest entry differs from it are derived anew. Entries that are not present will fault.
+    """
+    gmfn = d.vcpus[v].oos[slot]
+    levels = l1_levels(d, gmfn)
+    mode = d.config[0].snapshot
+    sl1mfn = hash_lookup(d, gmfn, L1_TYPE[levels])
+    page = d.memory[gmfn]
+    snapshot = d.tables[d.vcpus[v].oos_snapshot[slot]] if mode != SNAPSHOT_OFF else page
+    compared = dirty = runs = propagated = 0
+    last = -2  # the entry before the first is not dirty
+    for g in range(1024 if levels == 2 else 512):
+        shadow_page = sl1mfn + (g >> 9)
+        if d.tables[shadow_page, g & 511] & P == 0:
+            continue
+        compared += 1
+        entry = get_entry(page, g, levels)
+        changed = entry != get_entry(snapshot, g, levels)
+        if changed:
+            dirty += 1
+            runs += last != g - 1
+            last = g
+        if changed or mode != SNAPSHOT_TRUSTED:
+            propagated += 1
+            refresh_l1e(d, v, shadow_page, g & 511, entry, levels)
+            if changed:
+                set_entry(snapshot, g, levels, entry)
+    if mode == SNAPSHOT_OFF:
+        d.counters[ctr.shadow_validate_gl1e_calls] += compared
+    d.counters[ctr.resync_l1_calls] += 1
+    d.counters[ctr.resync_compared] += compared
+    d.counters[ctr.resync_dirty] += dirty
+    d.counters[ctr.resync_propagated] += propagated
+    _log(d, v, gmfn, cause, compared, dirty, runs)
+    if mode != SNAPSHOT_OFF:
+        d.counters[ctr.snapshot_writes] += propagated
+
+
+@jit
+def _log(d, v, gmfn, cause, compared, dirty, runs):
+    """Add a row to the log of content passes; `replay.run` sees to it that there is room."""
+    state = d.state[0]
+    row = d.resyncs[state.resyncs]
+    state.resyncs += 1
+    row.event = state.event
+    row.vcpu = state.current
+    row.owner = v
+    row.gmfn = gmfn
+    row.cause = cause
+    row.compared = compared
+    row.dirty = dirty
+    row.runs = runs
+    row.since = d.frames[gmfn].oos_since
+    row.writes = d.frames[gmfn].oos_writes
+
+
+@jit
+def _resync_slots(d, v, cause):
+    """Bring all pages that `v` holds back into sync."""
+    for slot in range(d.config[0].oos_slots):
+        if d.vcpus[v].oos[slot] != INVALID:
+            _resync_slot(d, v, slot, cause)
+            d.vcpus[v].oos[slot] = INVALID
+
+
+@jit
+def resync_current_vcpu(d, v, cause):
+    """Bring the pages of `v` back into sync. Xen: shadow_resync_current_vcpu."""
+    d.counters[ctr.resync_all_calls] += 1
+    d.counters[ctr.resync_all_this] += 1
+    if fixup_flush(d, v):
+        flush_domain(d)
+    _resync_slots(d, v, cause)
+
+
+@jit
+def resync_all(d, v, cause):
+    """Bring the pages of all vCPUs back into sync. Xen: shadow_resync_all."""
+    resync_current_vcpu(d, v, cause)
+    d.counters[ctr.resync_all_others] += 1
+    for other in range(len(d.vcpus)):
+        if other != v:
+            _resync_slots(d, other, cause)
+
+
+@jit
+def sync_other_vcpus(d, v):
+    """Refresh the contents of other vCPUs' pages that `v` may reach; they stay out of sync and writable.
+
+    Xen: shadow_sync_other_vcpus.
+    """
+    d.counters[ctr.resync_all_calls] += 1
+    d.counters[ctr.resync_all_others] += 1
+    for other in range(len(d.vcpus)):
+        if other == v:
+            continue
+        for slot in range(d.config[0].oos_slots):
+            gmfn = d.vcpus[other].oos[slot]
+            if gmfn == INVALID:
+                continue
+            if _safe_not_to_sync(d, v, gmfn):
+                d.counters[ctr.skip_sync] += 1
+            else:
+                resync_l1(d, other, slot, BY_OTHER_VCPU)
+
+
+@jit
+def _safe_not_to_sync(d, v, gmfn):
+    """Say whether a page provably hangs below one root only, and one that `v` has not loaded.
+
+    The climb takes the remembered upper entry of each shadow, so every shadow on the way must have one
+    reference and remember it. In 2-level mode it ends at one of the four pages of the root, where `v` is known
+    by the first: addresses from 1 GiB on look unreachable although they are not (fixed in Xen 7a54e4ba24).
+    """
+    levels = l1_levels(d, gmfn)
+    smfn = hash_lookup(d, gmfn, L1_TYPE[levels])
+    for level in range(1, 4 if levels == 4 else 2):
+        shadow = d.shadows[smfn]
+        if shadow.references != 1 or shadow.up == 0 or (level == 3 and is_pinnable(d, L3_64)):
+            return False
+        smfn = shadow.up >> 9
+    for i in range(4):
+        if d.vcpus[v].shadow_table[i] == smfn:
+            return False
+    return True

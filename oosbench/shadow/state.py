@@ -1,0 +1,184 @@
+"""What the machine is made of: a handful of structured arrays, gathered in one tuple.
+
+The records are recarrays, so the same source runs compiled and, with ``NUMBA_DISABLE_JIT=1``, as plain
+Python. No field may bear the name of an attribute that NumPy scalars have (``flags``, ``size``, ``data``):
+compiled it would work, uncompiled it would be something else. Every number is 64 bits wide, so that
+nothing computed from it can overflow.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..presets import MAX_SLOTS, Preset
+from . import counters as ctr
+from .types import ORDER
+
+INVALID = -1  # no frame, no slot
+HASH_BUCKETS = 251
+MAX_ORDER = 2  # the largest chunk of the pool is four pages
+VTLB_ENTRIES = 13
+
+# Types of guest memory (Xen: p2m_type_t). A frame that nobody touched is RAM, so RAM is zero.
+RAM, RAM_RO, MMIO_DM = 0, 1, 2
+
+FIXUP_BUCKETS, FIXUP_ENTRIES, FIXUP_STRIDE = 13, 26, 13  # Xen multiplies by 13 where it means 26
+FIXUP_TABLE = FIXUP_BUCKETS * FIXUP_ENTRIES
+FIXUPS_PER_SLOT = 2
+FIXUP_NONE, FIXUP_IN_TABLE, FIXUP_IN_ARRAY = 0, 1, 2
+
+SNAPSHOT_OFF, SNAPSHOT_UNTRUSTED, SNAPSHOT_TRUSTED = 0, 1, 2
+
+
+def _record(fields: str, **wide: int) -> np.dtype:
+    """Return a record of int64 fields; those in `wide` are arrays of that length."""
+    shape = {name: (wide[name],) if name in wide else () for name in fields.split()}
+    return np.dtype([(name, np.int64, shape[name]) for name in fields.split()])
+
+
+#: A guest frame. `oos_since` and `oos_writes` tell the event of its last unsync, and the stores it took since.
+FRAME = _record("p2m_type references type_count shadow_flags oos_since oos_writes")
+
+#: A page of the shadow pool. `up` names one upper entry that points here (page * 512 + index), 0 none.
+#: `before` and `after` link free chunks and pinned shadows, `next_shadow` a chain of the hash.
+SHADOW = _record("type backpointer references pinned up next_shadow order before after")
+
+VCPU = _record(
+    "paged levels wp nx pse cr3 guest_root shadow_table l3table gl3e monitor_pages "
+    "oos oos_va oos_snapshot fixup_next oos_fixup_used "
+    "last_emulated_mfn_for_unshadow last_emulated_frame last_emulated_mfn last_write_emul_ok "
+    "last_write_was_pt last_writeable_pte_smfn vtlb_page vtlb_gfn vtlb_pfec",
+    shadow_table=4,
+    l3table=4,
+    gl3e=4,
+    monitor_pages=3,
+    oos=MAX_SLOTS,
+    oos_va=MAX_SLOTS,
+    oos_snapshot=MAX_SLOTS,
+    fixup_next=MAX_SLOTS + 1,
+    vtlb_page=VTLB_ENTRIES,
+    vtlb_gfn=VTLB_ENTRIES,
+    vtlb_pfec=VTLB_ENTRIES,
+)
+
+#: A writable mapping of an out-of-sync page: entry `slot` of shadow page `smfn` maps `gmfn`.
+FIXUP = _record("gmfn smfn slot")
+
+#: What there is once in a domain, and the stores of the instruction that is being executed.
+STATE = _record(
+    "current event oos_active linux_l3_toplevel gtable_dirty_version hash_walking free_chunks resyncs "
+    "pending_stores pending_va pending_value store_size stores_emulated mmio_handled injected_error",
+    free_chunks=MAX_ORDER + 1,
+    pending_va=2,
+    pending_value=2,
+)
+
+#: The axes of a `Preset`, and what the machine was built with.
+CONFIG = _record(
+    "oos oos_slots fixups snapshot fixup_first demand_rw user_unshadow drop_ro_writes "
+    "levels guest_pages pool_pages identity_root"
+)
+
+#: The last walk of the guest's tables: entries and frames by level, INVALID where the walk has none.
+WALK = _record("va version l4e l3mfn l3e l2mfn l2e l1mfn l1e")
+
+#: One content pass over an out-of-sync L1.
+RESYNC = _record("event vcpu owner gmfn cause compared dirty runs since writes")
+
+
+class Domain(NamedTuple):
+    """The whole machine: what compiled code works on, and what a notebook may look at.
+
+    Attributes
+    ----------
+    memory : int64[guest_pages + 1, 512]
+        Contents of guest frames; the last row is the identity table of vCPUs that have paging off.
+    frames : FRAME[guest_pages + 1]
+        What the hypervisor knows of each guest frame.
+    tables : int64[pool_pages, 512]
+        Contents of the pool: shadow tables and snapshots.
+    shadows : SHADOW[pool_pages + 4]
+        What each pool page is used for; the last four are heads of lists.
+    vcpus : VCPU[vcpus]
+    fixups : FIXUP[vcpus, ...]
+        The fixup table of each vCPU, or two fixups for each of its slots.
+    hash : int64[251]
+        First shadow of each chain, 0 for none. (Pool page 0 is never a shadow.)
+    counters : int64[len(counters.NAMES)]
+    resyncs : RESYNC[...]
+        Log of content passes; ``state.resyncs`` of them are filled.
+    walk : WALK[1]
+    state : STATE[1]
+    config : CONFIG[1]
+    """
+
+    memory: np.ndarray
+    frames: np.ndarray
+    tables: np.ndarray
+    shadows: np.ndarray
+    vcpus: np.ndarray
+    fixups: np.ndarray
+    hash: np.ndarray
+    counters: np.ndarray
+    resyncs: np.ndarray
+    walk: np.ndarray
+    state: np.ndarray
+    config: np.ndarray
+
+
+def pool_pages(shadow_pages: int, guest_pages: int, vcpus: int) -> int:
+    """Return the pages of the shadow pool for the size asked for, raised to Xen's minimum.
+
+    Whole MiB (256 pages), at least 128 pages a vCPU and one for each MiB of guest memory.
+    """
+    asked = -(-shadow_pages // 256) * 256
+    return -(-max(asked, 128 * vcpus + guest_pages // 256) // 4) * 4
+
+
+def new_domain(preset: Preset, levels: int, vcpus: int, guest_pages: int, shadow_pages: int, log: int) -> Domain:
+    """Return the arrays of a machine that has yet to be set up (`control.setup`).
+
+    Memory is zero and takes up only what is touched.
+
+    Raises
+    ------
+    MemoryError
+        If the host will not reserve the guest's memory.
+    """
+    pool = pool_pages(shadow_pages, guest_pages, vcpus)
+    array_fixups = preset.fixups == "array"
+    domain = Domain(
+        memory=np.zeros((guest_pages + 1, 512), np.int64),
+        frames=np.zeros(guest_pages + 1, FRAME).view(np.recarray),
+        tables=np.zeros((pool, 512), np.int64),
+        shadows=np.zeros(pool + MAX_ORDER + 2, SHADOW).view(np.recarray),
+        vcpus=np.zeros(vcpus, VCPU).view(np.recarray),
+        fixups=np.zeros((vcpus, (MAX_SLOTS + 1) * FIXUPS_PER_SLOT if array_fixups else FIXUP_TABLE), FIXUP).view(
+            np.recarray
+        ),
+        hash=np.zeros(HASH_BUCKETS, np.int64),
+        counters=np.zeros(len(ctr.NAMES), np.int64),
+        resyncs=np.zeros(log, RESYNC).view(np.recarray),
+        walk=np.zeros(1, WALK).view(np.recarray),
+        state=np.zeros(1, STATE).view(np.recarray),
+        config=np.zeros(1, CONFIG).view(np.recarray),
+    )
+    config = domain.config[0]
+    config.oos = preset.oos
+    config.oos_slots = preset.oos_slots
+    config.fixups = ("none", "table", "array").index(preset.fixups)
+    config.snapshot = ("off", "untrusted", "trusted").index(preset.snapshot)
+    for axis in ("fixup_first", "demand_rw", "user_unshadow", "drop_ro_writes"):
+        config[axis] = getattr(preset, axis)
+    config.levels = levels
+    config.guest_pages = guest_pages
+    config.pool_pages = pool
+    config.identity_root = guest_pages
+    domain.state.linux_l3_toplevel = True
+    domain.fixups.gmfn = INVALID
+    for name in ("oos", "oos_snapshot", "last_emulated_mfn_for_unshadow", "last_emulated_frame", "last_emulated_mfn"):
+        domain.vcpus[name] = INVALID
+    assert ORDER.max() == MAX_ORDER
+    return domain
