@@ -69,10 +69,12 @@ def dirty_ratio(table: pd.DataFrame) -> Figure:
     axes.barh(np.arange(len(known)), percent, height=0.6, color=_PALETTE[0])
     _rows(axes, known.trace.tolist())
     for y, row in enumerate(known.itertuples()):
-        told = f" {percent[y]:.1f} %  ({row.dirty:,} of {row.compared:,})"
+        told = f"{percent[y]:.1f} %  ({row.dirty:,} of {row.compared:,})"
         if "found_nothing" in known and pd.notna(row.found_nothing):
             told += f"; {100 * row.found_nothing:.0f} % of resyncs find nothing"
-        axes.text(percent[y], y, told, va="center", fontsize=9, color=_INK, bbox=_BLANK)
+        axes.annotate(
+            told, (percent[y], y), (4, 0), textcoords="offset points", va="center", fontsize=9, color=_INK, bbox=_BLANK
+        )
     axes.set_xlim(0, max(percent.max(initial=0) * 3.1, 1))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} %"))
     axes.set_xlabel("dirty entries", fontsize=9.5, color=_INK)
@@ -104,10 +106,9 @@ def resync_work(table: pd.DataFrame) -> Figure:
         here = working.propagated[working.trace == trace]
         axes.plot([here.min(), here.max()], [y, y], color=_FAINT, linewidth=3, zorder=1)
         if len(here) > 1:
+            middle = np.sqrt(here.min() * here.max())
             told = f"× {here.max() / here.min():.1f}"
-            axes.text(
-                np.sqrt(here.min() * here.max()), y - 0.14, told, ha="center", va="bottom", fontsize=9, color=_INK
-            )
+            axes.text(middle, y - 0.14, told, ha="center", va="bottom", fontsize=9, color=_INK)
     for i, (name, part) in enumerate(working.groupby("preset", sort=False)):
         axes.scatter(
             part.propagated,
@@ -154,11 +155,18 @@ def as_png(figure: Figure, dpi: int = 192) -> bytes:
     return file.getvalue()
 
 
-def as_html(figure: Figure, text: str) -> str:
+class Html(str):
+    """A piece of HTML that a notebook shows as such."""
+
+    def _repr_html_(self) -> str:
+        return str(self)
+
+
+def as_html(figure: Figure, text: str) -> Html:
     """Return a figure as an ``<img>`` with alternative text, sharp on screens of twice the density."""
     width, height = (round(inches * 96) for inches in figure.get_size_inches())
     data = base64.b64encode(as_png(figure)).decode()
-    return (
+    return Html(
         f'<img alt="{html.escape(text, quote=True)}" width="{width}" height="{height}" '
         f'style="max-width: 100%; height: auto; background: white" src="data:image/png;base64,{data}">'
     )

@@ -50,7 +50,7 @@ def run_each(
     def each() -> Iterator[Result]:
         for source in sources:
             if progress is not None:
-                progress(f"reading {getattr(source, 'name', source)}", 0, 1)
+                progress(f"Reading {getattr(source, 'name', source)}", 0, 1)
             trace = open_trace(source)
             for p in chosen:
                 told = None if progress is None else _name_progress(progress, f"{trace.name} · {p.name}")

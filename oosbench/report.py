@@ -14,14 +14,14 @@ from .shadow import counters as ctr
 _COLUMNS = (
     ("trace", "trace", "{}"),
     ("preset", "preset", "{}"),
-    ("faults", "faults", "{:,}"),
-    ("emulated_writes", "emulated writes", "{:,}"),
     ("resyncs", "resyncs", "{:,}"),
     ("found_nothing", "found nothing", "{:.0%}"),
     ("compared", "compared", "{:,}"),
     ("dirty", "dirty", "{:,}"),
     ("dirty_ratio", "dirty ratio", "{:.1%}"),
     ("propagated", "propagated", "{:,}"),
+    ("faults", "faults", "{:,}"),
+    ("emulated_writes", "emulated writes", "{:,}"),
 )
 
 
@@ -44,6 +44,11 @@ def table_text(table: pd.DataFrame) -> str:
             out.append("")
         out.append(line)
     return "\n".join(out)
+
+
+def table_html(table: pd.DataFrame) -> str:
+    """Return the headline table as HTML; the panels' style sheet aligns it."""
+    return f'<div class="oos-scroll">{readable(table).to_html(index=False, border=0)}</div>'
 
 
 def write_comparison(folder: Path, table: pd.DataFrame, counters: pd.DataFrame, resyncs: pd.DataFrame) -> list[Path]:

@@ -61,19 +61,20 @@ class Result:
     def summary(self) -> str:
         """Return a few lines that say what happened."""
         c = self.counters
-        lines = [
-            f"{self.trace.name}: {c.events:,} events on {self.preset.name} ({self.preset.about})",
-            f"  accesses        {c.accesses:>12,}   of them {c.shadow_fault:,} faulted, {c.fault_guest:,} were the guest's own",
-            f"  emulated writes {c.emul_writes:>12,}",
-            f"  unsyncs         {c.shadow_unsync:>12,}   of them {c.shadow_unsync_evict:,} evicted another page",
-            f"  resyncs         {c.shadow_resync:>12,}   and {c.resync_l1_calls - c.shadow_resync:,} refreshes of contents",
-            f"  compared        {c.resync_compared:>12,}   entries",
+        refreshed = c.resync_l1_calls - c.shadow_resync
+        rows = [
+            ("accesses", c.accesses, f"{c.shadow_fault:,} faulted, {c.fault_guest:,} of them for the guest to handle"),
+            ("emulated writes", c.emul_writes, ""),
+            ("unsyncs", c.shadow_unsync, f"{c.shadow_unsync_evict:,} evicted another page"),
+            ("resyncs", c.shadow_resync, f"and {refreshed:,} refreshes of pages that stayed out of sync"),
+            ("compared", c.resync_compared, "entries, all that were present"),
+            ("propagated", c.resync_propagated, "entries derived anew at resync"),
         ]
         if c.snapshot_copies:
             share = f", {c.resync_dirty / c.resync_compared:.1%}" if c.resync_compared else ""
-            lines.append(f"  dirty           {c.resync_dirty:>12,}   entries{share}")
-        lines.append(f"  propagated      {c.resync_propagated:>12,}   entries at resync")
-        return "\n".join(lines)
+            rows.insert(5, ("dirty", c.resync_dirty, f"entries that differed from the snapshot{share}"))
+        title = f"{self.trace.name}: {c.events:,} events on {self.preset.name} ({self.preset.about})"
+        return "\n".join([title, *(f"  {what:<16}{count:>12,}   {more}".rstrip() for what, count, more in rows)])
 
     def counters_json(self) -> str:
         """Return the counters as JSON, in the groups ``perfc`` and ``oracle``."""

@@ -118,9 +118,7 @@ def load(name: str) -> Recording:
     """
     names = bundled().index
     if name not in names:
-        raise RecordingError(
-            f"no bundled recording {name!r}; there are {', '.join(names)} (a file has a dot or a slash)"
-        )
+        raise RecordingError(f"no bundled recording {name!r}; there are {', '.join(names)}")
     return Recording.read(data_folder() / f"{name}.npz", name)
 
 
@@ -137,6 +135,8 @@ def _check(rows: dict[str, np.ndarray], touches: dict[str, np.ndarray] | None, p
         if len(rows[name]) != wanted:
             raise RecordingError(f"{path}: column {name!r} has {len(rows[name])} elements, must have {wanted}")
     kind = rows["ev"]
+    unknown = ~np.isin(kind, rules.ROW_KINDS)
+    refuse(unknown, path, f"unknown event {kind[np.argmax(unknown)] if count else ''}")
     of_table = np.isin(kind, (rules.ROW_CR3, rules.ROW_WRITE, *range(rules.ROW_LINK, rules.ROW_ROOT + 1)))
     refuse(of_table & (rows["page"] >= pages), path, f"page must be below {pages}")
     refuse((kind == rules.ROW_WRITE) & ((rows["lvl"] < 1) | (rows["lvl"] > 4)), path, "lvl must be 1 to 4")

@@ -23,12 +23,24 @@ from ..x86 import PFEC_I, PFEC_U, PFEC_W, PSE, P, frame_of
 
 # Kinds of rows in a recording.
 ROW_CR3, ROW_INVLPG, ROW_FLUSHALL, ROW_PF, ROW_WRITE, ROW_LINK, ROW_INIT, ROW_UNLINK, ROW_ROOT = range(2, 11)
+# Those that give nothing: marks, the end of a root, bits set by the recorded hardware.
+ROW_MARK, ROW_ROOTEND, ROW_ADUPD = 1, 11, 14
+ROW_KINDS = (ROW_MARK, *range(ROW_CR3, ROW_ROOTEND + 1), ROW_ADUPD)
 
 #: A row of a recording, made ready. `frame` is that of the table (of a CR3 row: the new root), `page` its
 #: incarnation, `region` the 2 MiB of address space that an L1 table or an address belongs to.
 ROW = np.dtype(
-    [("kind", "u1"), ("level", "u1"), ("error", "u1"), ("index", "i4"), ("page", "i4"), ("region", "i4")]
-    + [("frame", "i8"), ("value", "i8"), ("va", "i8")]
+    [
+        ("kind", "u1"),
+        ("level", "u1"),
+        ("error", "u1"),
+        ("index", "i4"),
+        ("page", "i4"),
+        ("region", "i4"),
+        ("frame", "i8"),
+        ("value", "i8"),
+        ("va", "i8"),
+    ]
 )
 #: A first touch: the row it happened before, the page touched, and W, U, I bits of the access. Touches with the
 #: same `key` are alike: same page, same access and, in the lower half, same root.

@@ -1,29 +1,32 @@
 """The shadow MMU: one concept a file, all of it compiled.
 
-Read `oos.py` first, it is the heart: slots, unsync, snapshot, resync. What a function does under which name
-in Xen stands in its docstring. The files import one way, in this order:
+Read `oos.py` first, it is the heart: slots, unsync, snapshot, resync. Under which name Xen has what a function does
+stands in its docstring. The files import one way, each only from those above it:
 
-========================  =========================================================================
-`types.py`                what kinds of shadow there are; the two magic entries
-`counters.py`             what is counted, by the names Xen gave it
-`state.py`                what the machine is made of: records and arrays
-`guest.py`                guest frames: entries, stores, the map from gfn to frame
-`pool.py`                 shadow pages: free chunks, lists
-`hash.py`                 finding the shadow of a guest page
-`slots.py`                which vCPU holds which out-of-sync page, and in which slot
-`references.py`           leaf entries and the frames they refer to: taking, dropping, write-protecting
-`fixups.py`               remembering where an out-of-sync page is mapped writable
-`entries.py`              guest entry in, shadow entry out; setting leaf entries
-`tables.py`               references to shadows, pinning, destroying, clearing upper entries
-`unshadow.py`             throwing shadows out: of one page, of all, for lack of memory
-`shadow_walk.py`          walks over the shadow: the hardware's, and the shadow code's own
-`write_access.py`         finding and revoking writable mappings
-`oos.py`                  **slots, unsync, snapshot, resync**
-`links.py`                making shadows and linking them: whatever may trigger a resync
-`guest_walk.py`           the walk of the guest's own tables
-`emulate.py`              emulated writes and their validation
-`fault.py`                the page-fault handler and prefetch
-`control.py`              CR3, INVLPG, mode changes
-`replay.py`               one access; one event after the other
-========================  =========================================================================
+====================  ==============================================================================
+`types.py`            what kinds of shadow there are; the two magic entries
+`counters.py`         what is counted, by the names Xen gave it
+`crash.py`            ends that the original would have come to as well
+`state.py`            what the machine is made of: records and arrays
+`tlb.py`              flushes, which are counted
+`guest.py`            guest frames: entries, stores, the map from gfn to frame
+`pool.py`             shadow pages: free chunks, lists
+`hash.py`             finding the shadow of a guest page
+`slots.py`            which vCPU holds which out-of-sync page, and in which slot
+`references.py`       leaf entries and the frames they refer to: taking, dropping, write-protecting
+`fixups.py`           remembering where an out-of-sync page is mapped writable
+`propagate.py`        guest entry in, shadow entry out
+`entries.py`          setting leaf entries, with the references and fixups that go with them
+`tables.py`           references to shadows, pinning, destroying, clearing upper entries
+`unshadow.py`         throwing shadows out: of one page, of all, for lack of memory
+`shadow_walk.py`      walks over the shadow: the hardware's, and the shadow code's own
+`write_access.py`     finding and revoking writable mappings
+`oos.py`              **slots, unsync, snapshot, resync**
+`links.py`            making shadows and linking them: whatever may trigger a resync
+`guest_walk.py`       the walk of the guest's own tables
+`emulate.py`          emulated writes and their validation
+`fault.py`            the page-fault handler and prefetch
+`control.py`          CR3, INVLPG, mode changes
+`replay.py`           one access; one event after the other
+====================  ==============================================================================
 """

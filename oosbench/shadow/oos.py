@@ -50,7 +50,7 @@ def sh_unsync(d, v, gmfn, va):
     d.counters[ctr.unsync_calls] += 1
     frame = d.frames[gmfn]
     types = frame.shadow_flags & SHF_TYPES
-    one_l1 = types & ~SHF_L1_ANY == 0 and types & (types - 1) == 0
+    one_l1 = types & SHF_L1_ANY != 0 and types & (types - 1) == 0
     if not one_l1 or is_oos(d, gmfn) or not d.state[0].oos_active:
         return False
     frame.shadow_flags |= OUT_OF_SYNC | OOS_MAY_WRITE

@@ -1,0 +1,58 @@
+# make figures   the main job: bundled recordings through the presets; tables and charts under results/
+# make lab       open the workbench in JupyterLab
+# make test      run every test
+#
+# Each sets up what it needs in .venv first. Inside an active conda or virtual environment: make lab PY=python
+PYTHON ?= python3
+PY     ?= .venv/bin/python
+OUT    ?= results
+
+own     = $(filter .venv/%,$(PY))
+install = $(PY) -m pip install --quiet --disable-pip-version-check $(if $(own),--constraint constraints.txt) --editable
+
+.PHONY: figures lab test setup-base setup-lab setup-test clean
+
+figures: setup-base
+	$(PY) -m oosbench compare --out $(OUT)
+
+lab: setup-lab
+	$(PY) -m oosbench warm
+	$(PY) -m jupyterlab notebooks/00_start_here.ipynb $(LABFLAGS)
+
+test: setup-test
+	$(PY) -m oosbench warm
+	$(PY) -m pytest $(PYTESTFLAGS)
+
+# In .venv a stamp remembers that an install is current; in an environment of your own, pip looks each time.
+setup-base: $(if $(own),.venv/base,install-base)
+setup-lab:  $(if $(own),.venv/lab,install-lab)
+setup-test: $(if $(own),.venv/test,install-test)
+
+.PHONY: install-base install-lab install-test
+install-base: ; $(install) .
+install-lab:  ; $(install) '.[lab]'
+install-test: ; $(install) '.[lab,test,browser]'
+
+.venv/base: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Setting up .venv (about half a minute) ..."
+	$(install) .
+	@touch $@
+
+.venv/lab: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Setting up .venv for JupyterLab (about a minute) ..."
+	$(install) '.[lab]'
+	@touch $@ .venv/base
+
+.venv/test: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Setting up .venv for the tests (about a minute) ..."
+	$(install) '.[lab,test,browser]'
+	@touch $@ .venv/lab .venv/base
+
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer, or say which: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is `$(PYTHON) --version 2>&1`. Say which to use: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+clean:
+	rm -rf .venv results build dist

@@ -1,0 +1,9 @@
+"""Panels: widgets around the package's functions. They hold no arithmetic.
+
+Every panel is used alike: show ``panel.ui`` in a notebook; without a browser, set its controls, call
+``panel.run.click()`` and ``panel.wait()``.
+"""
+
+from __future__ import annotations
+
+from .compare import ComparePanel as ComparePanel

@@ -1,0 +1,137 @@
+"""What all panels share: a run in a thread of its own, Cancel, progress, and a status line.
+
+A worker thread sets plain traits of widgets, and seldom: a server drops messages for good when they come too
+fast. A run that was cancelled, or overtaken by another, can no longer show anything.
+"""
+
+from __future__ import annotations
+
+import html
+import threading
+import time
+from collections.abc import Callable
+
+import ipywidgets as widgets
+
+from ..machine import Cancelled
+from ..warm import Compiling
+
+_PAUSE = 0.1  # seconds between two updates of the page
+
+STYLE = """<style>
+.oos-panel { max-width: 100%; }
+.oos-status { min-height: 24px; }
+.oos-empty { color: var(--jp-ui-font-color2, #555); padding: 16px 0; }
+.oos-error { color: var(--jp-error-color0, #b00020); }
+.oos-scroll { overflow-x: auto; }
+.oos-scroll table { border-collapse: collapse; line-height: 1.5; }
+.oos-scroll th, .oos-scroll td { padding: 2px 6px; text-align: right; white-space: nowrap;
+  font-variant-numeric: tabular-nums; border-bottom: 1px solid var(--jp-border-color2, #ccc); }
+.oos-scroll th { white-space: normal; vertical-align: bottom; }
+.oos-scroll tr > :nth-child(-n+2) { text-align: left; }
+.oos-panel img { border-radius: 3px; margin: 8px 0; }
+</style>"""
+
+
+class Run:
+    """One run of a panel: asked to stop, it is heard no more."""
+
+    def __init__(self, panel: Panel) -> None:
+        self._panel = panel
+        self._stopped = threading.Event()
+        self._last = 0.0
+
+    def stop(self) -> None:
+        """Ask the run to end."""
+        self._stopped.set()
+
+    def cancelled(self) -> bool:
+        """Say whether the run is to end."""
+        return self._stopped.is_set()
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Show how far the run is, at most ten times a second."""
+        now = time.monotonic()
+        if not self.cancelled() and now - self._last >= _PAUSE:
+            self._last = now
+            self._panel.show_progress(what, done / max(total, 1))
+
+
+class Panel:
+    """Controls, a run, and what it shows. A subclass has `work`, and puts its widgets into `ui`.
+
+    Attributes
+    ----------
+    ui : Widget
+        What a notebook shows.
+    run, cancel : Button
+    status : HTML
+        One line that says what is going on, or what went wrong.
+    """
+
+    def __init__(self) -> None:
+        self.run = widgets.Button(description="Run", button_style="primary", icon="play")
+        self.cancel = widgets.Button(description="Cancel", icon="stop", disabled=True)
+        self.bar = widgets.FloatProgress(min=0, max=1, layout=widgets.Layout(width="180px"))
+        self.status = widgets.HTML("Ready.")
+        self.status.add_class("oos-status")
+        self.run.on_click(lambda _: self.start())
+        self.cancel.on_click(lambda _: self.stop())
+        self._current: Run | None = None
+        self._thread: threading.Thread | None = None
+        self.buttons = widgets.HBox(
+            [self.run, self.cancel, self.bar], layout=widgets.Layout(flex_flow="row wrap", align_items="center")
+        )
+        self.ui = widgets.VBox()
+        self.ui.add_class("oos-panel")
+
+    def work(self, run: Run) -> Callable[[], str]:
+        """Do the work, in a thread; return what shows it, which in turn returns the closing status."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Begin a run, as the Run button does. One that is under way is given up."""
+        self.stop()
+        self._current = Run(self)
+        self.run.disabled, self.cancel.disabled = True, False
+        self.show_progress("Starting", 0)
+        self._thread = threading.Thread(target=self._work, args=(self._current,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give up the run that is under way, if any."""
+        if self._current is not None:
+            self._current.stop()
+            self._end("Cancelled. What was shown before is still there.")
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the thread of the last run has ended; say whether it has."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return self._thread is None or not self._thread.is_alive()
+
+    def show_progress(self, what: str, share: float) -> None:
+        """Show what is being done, and how much of it is."""
+        self.bar.value = share
+        self.status.value = f"{html.escape(what)} …"
+
+    def _work(self, run: Run) -> None:
+        def compiling(done: int, total: int) -> None:
+            run.progress("Compiling the shadow MMU, once (about half a minute)", done, total)
+
+        try:
+            with Compiling(compiling):
+                show = self.work(run)
+            if not run.cancelled():
+                self._end(show(), 1)
+        except Cancelled:
+            pass
+        except Exception as error:  # whatever it was, the reader must learn of it
+            if not run.cancelled():
+                self._end(f'<span class="oos-error">{html.escape(str(error) or type(error).__name__)}</span>')
+
+    def _end(self, status: str, share: float = 0) -> None:
+        self._current = None
+        self.bar.value = share
+        self.status.value = status
+        self.run.disabled, self.cancel.disabled = False, True

@@ -1,0 +1,59 @@
+"""Fixtures and the tally of comparisons with the original code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from oosbench import Trace, recordings
+
+from . import golden
+
+_made: Counter[str] = Counter()
+
+
+@pytest.fixture
+def tally():
+    """Return a counter that the end of the report shows: comparisons made, by what was compared."""
+    return _made
+
+
+def pytest_terminal_summary(terminalreporter):
+    if _made:
+        told = ", ".join(f"{count:,} {what}" for what, count in sorted(_made.items()))
+        terminalreporter.write_line(f"compared with the original code, all equal unless reported: {told}")
+
+
+@pytest.fixture(scope="session")
+def trace():
+    """Return a function that reads a conformance trace, once."""
+    known: dict[str, Trace] = {}
+
+    def read(name: str) -> Trace:
+        if name not in known:
+            known[name] = Trace.read(golden.TRACES / f"{name}.trace.gz")
+        return known[name]
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def recorded():
+    """Return a function that turns a bundled recording into a trace, once."""
+    known: dict[str, Trace] = {}
+
+    def read(name: str) -> Trace:
+        if name not in known:
+            known[name] = recordings.load(name).trace()
+        return known[name]
+
+    return read
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder that is the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

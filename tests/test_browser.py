@@ -1,0 +1,193 @@
+"""Every notebook in a real JupyterLab, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+#: Notebook and the test that uses it; `test_notebooks.py` sees to it that none is left out.
+USED = {"00_start_here.ipynb": "test_start_here"}
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; on Debian: apt-get install chromium"),
+]
+
+_SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    },
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+}
+_KERNEL_IS_IDLE = """() => {
+    const kernel = window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel;
+    return kernel && kernel.status === 'idle' && kernel.connectionStatus === 'connected';
+}"""
+_SECOND = 1000
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Start JupyterLab on the notebooks, apart from the user's settings; return how to get the address of one."""
+    home = tmp_path_factory.mktemp("jupyter")
+    folders = "CONFIG_DIR DATA_DIR RUNTIME_DIR LAB_WORKSPACES_DIR LAB_SETTINGS_DIR"
+    environment = os.environ | {
+        **{f"JUPYTER_{name}".replace("_LAB_", "LAB_"): str(home / name) for name in folders.split()},
+        "IPYTHONDIR": str(home / "ipython"),
+        "JUPYTER_PLATFORM_DIRS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    (home / "CONFIG_DIR" / "labconfig").mkdir(parents=True)
+    (home / "CONFIG_DIR" / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(_SETTINGS))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token = secrets.token_hex(8)
+    options = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": port,
+        "ServerApp.port_retries": 0,
+        "ServerApp.root_dir": NOTEBOOKS,
+        "IdentityProvider.token": token,
+        "LabApp.extension_manager": "readonly",
+        "LabApp.news_url": "",
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+    }
+    as_root = ["--allow-root"] if os.geteuid() == 0 else []
+    with (home / "log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser", *as_root]
+            + [f"--{name}={value}" for name, value in options.items()],
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/api/status?token={token}", server, home / "log")
+            yield lambda name: f"http://127.0.0.1:{port}/doc/tree/{name}?reset&token={token}"
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Start the system's Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*quiet, *as_root])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def notebook(lab, browser, request):
+    """Return a function that opens a notebook, runs all its cells, and gives its page."""
+    pages = []
+
+    def open_and_run(name: str, width: int = 1440, theme: str = "light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 1000}, reduced_motion="reduce", color_scheme=theme, locale="en-GB"
+        )
+        page = context.new_page()
+        pages.append(page)
+        page.set_default_timeout(60 * _SECOND)
+        page.goto(lab(name))
+        page.wait_for_function(_KERNEL_IS_IDLE)
+        assert page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')"), "a cell failed"
+        return page
+
+    yield open_and_run
+    for page in pages:
+        page.evaluate("window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown()")
+        page.context.close()
+
+
+def _wait_for_status(panel, pattern: str, seconds: int = 120) -> str:
+    status = panel.locator(".oos-status").filter(has_text=re.compile(pattern))
+    status.wait_for(timeout=seconds * _SECOND)
+    return status.inner_text()
+
+
+def test_start_here(notebook, tmp_path):
+    page = notebook("00_start_here.ipynb")
+    panel = page.locator(".oos-panel")
+    assert "press Run" in panel.inner_text()
+    assert panel.get_by_role("button", name="Cancel").is_disabled()
+
+    panel.get_by_label("Recordings").select_option(["gcc", "sqlite"])
+    panel.get_by_role("button", name="Run").click()
+    assert "6 runs, 351,165 events" in _wait_for_status(panel, "^Done")
+    assert panel.get_by_role("cell", name="121,431").count() == 3
+    bars = panel.get_by_role("img", name=re.compile("^Bar chart: .*gcc 12.5%, sqlite 14.8%"))
+    dots = panel.get_by_role("img", name=re.compile("^Dot chart: .*oos-snapshot-untrusted 121,431"))
+    for picture in (bars, dots):
+        picture.scroll_into_view_if_needed()
+        assert picture.bounding_box()["width"] > 600
+    panel.screenshot(path=tmp_path / "panel.png")
+
+    # Every recording and preset at once takes long enough to be cancelled.
+    panel.get_by_label("Recordings").select_option(["forkexec", "gcc", "python", "redis", "sqlite"])
+    for box in panel.get_by_role("checkbox").all():
+        box.check()
+    panel.get_by_role("button", name="Run").click()
+    panel.get_by_role("button", name="Cancel").click()
+    _wait_for_status(panel, "^Cancelled", 5)
+    assert bars.is_visible()
+    assert panel.get_by_role("button", name="Run").is_enabled()
+
+    panel.get_by_label("Recordings").select_option([])
+    panel.get_by_role("button", name="Run").click()
+    _wait_for_status(panel, "Choose at least one recording", 10)
+
+
+def test_a_narrow_page_does_not_scroll_sideways(notebook):
+    page = notebook("00_start_here.ipynb", width=760)
+    panel = page.locator(".oos-panel")
+    panel.get_by_role("button", name="Run").click()
+    _wait_for_status(panel, "^Done")
+    area = page.locator(".jp-OutputArea-output").filter(has=panel)
+    assert area.evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
+def test_the_panel_works_by_keyboard(notebook):
+    page = notebook("00_start_here.ipynb")
+    panel = page.locator(".oos-panel")
+    panel.get_by_label("Recordings").focus()
+    page.keyboard.press("End")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")  # emulate is not wanted
+    while not panel.get_by_role("button", name="Run").evaluate("node => node === document.activeElement"):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert "2 runs, 47,808 events" in _wait_for_status(panel, "^Done")

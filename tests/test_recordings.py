@@ -1,0 +1,148 @@
+"""Recorded guests: the trace made from each, and agreement with the original C code on it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from oosbench import Machine, Recording, RecordingError, experiment, open_trace, recordings
+from oosbench.recordings import _recording
+
+from . import golden
+
+NAMES = list(recordings.bundled().index)
+SUMMARY = pd.read_csv(golden.RECORDINGS / "summary.csv", index_col="workload")
+
+
+def sha256(lines: str) -> str:
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recording_becomes_the_known_trace(name, recorded):
+    assert sha256(recorded(name).to_text()) == SUMMARY.trace_sha256[name] == recordings.bundled().trace_sha256[name]
+
+
+@pytest.mark.parametrize("variant", golden.VARIANTS)
+@pytest.mark.parametrize("name", NAMES)
+def test_counters_are_those_of_the_original(name, variant, recorded, tally):
+    result = Machine(recorded(name), variant, keep_outcomes=False).run()
+    expected = golden.counters(golden.RECORDINGS / f"{name}.{variant}.json")
+    assert golden.differences(result, expected) == {}
+    tally["counters"] += len(expected)
+    tally["runs"] += 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outcomes_and_resyncs_are_those_of_the_original(name, recorded, tally):
+    result = Machine(recorded(name), "full").run()
+    assert sha256("".join(f"{line}\n" for line in result.outcome_lines())) == SUMMARY.results_full_sha256[name]
+    expected = pd.read_csv(golden.RECORDINGS / f"{name}.resyncs.csv.gz")
+    expected["gmfn"] = expected.pop("gfn").map(lambda text: int(text, 16))
+    columns = ["line", "gmfn", "compared", "dirty"]
+    np.testing.assert_array_equal(result.resyncs[columns], expected[columns])
+    tally["content passes"] += len(expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recorded_fault_is_delivered_and_no_other(name, recorded):
+    result = Machine(recorded(name), "full").run()
+    faults = recordings.load(name).rows["ev"] == 5
+    codes = recordings.load(name).rows["lvl"][faults]
+    delivered = result.outcomes[[line.split()[1:2] == ["FAULT"] for line in _lines_by_row(result)]]
+    np.testing.assert_array_equal(delivered.place, codes)
+
+
+def _lines_by_row(result):
+    told = iter(result.outcome_lines())
+    return [next(told) if op else "" for op in result.trace.events.op]
+
+
+def test_the_log_of_resyncs_adds_up(recorded):
+    result = Machine(recorded("forkexec"), "full", keep_outcomes=False).run()
+    log, counters = result.resyncs, result.counters
+    assert len(log) == counters.resync_l1_calls
+    assert log.compared.sum() == counters.resync_compared
+    assert log.dirty.sum() == counters.resync_dirty
+    assert (~log.stays_oos).sum() == counters.shadow_resync
+    assert (log.cause == "evict").sum() == counters.shadow_unsync_evict
+    assert ((log.runs > 0) == (log.dirty > 0)).all()
+    assert (log.runs <= log.dirty).all()
+    assert (log.age > 0).all()
+    assert (log.writes > 0).all()  # at least the store that let the page go out of sync
+    assert log.line.is_monotonic_increasing
+
+
+def test_a_recording_without_touches_is_a_trace_too(tmp_path):
+    shutil.copy(_recording.data_folder() / "sqlite.npz", tmp_path / "alone.npz")
+    alone = open_trace(tmp_path / "alone.npz")
+    counts = alone.counts()
+    summary = SUMMARY.loc["sqlite"]
+    assert (summary.pf_lines, summary.cr3_lines, summary.invlpg_lines) == (counts.ACCESS, counts.CR3, counts.INVLPG)
+    # Nothing is ever used successfully, so nothing is shadowed; but the guest's own faults are its own.
+    assert Machine(alone).run().counters.fault_guest == summary.pf_lines
+
+
+def test_a_file_and_a_name_give_the_same_trace(tmp_path, recorded):
+    for end in ("npz", "touch.npz"):
+        shutil.copy(_recording.data_folder() / f"sqlite.{end}", tmp_path / f"mine.{end}")
+    assert open_trace(tmp_path / "mine.npz").to_text() == recorded("sqlite").to_text()
+
+
+def _columns() -> dict[str, np.ndarray]:
+    return dict(recordings.load("sqlite").rows)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda rows: rows.pop("page_pfn"), "no column 'page_pfn'"),
+        (lambda rows: rows.update(va=rows["va"][:-1]), "column 'va' has 18438 elements, must have 18439"),
+        (lambda rows: rows.update(page=rows["page"] + np.uint32(1000)), "page must be below 192"),
+        (lambda rows: rows.update(idx=rows["idx"] + np.uint16(512)), "idx must be below 512"),
+        (lambda rows: rows.update(page_pfn=rows["page_pfn"] + np.uint32(2**18)), "page_pfn must be below 262144"),
+        (lambda rows: rows.update(page_parent=rows["page_parent"] + np.int32(500)), "page_parent names no page"),
+        (lambda rows: rows.update(ev=rows["ev"].astype("f8")), "column 'ev' is float64"),
+        (lambda rows: rows.update(lvl=rows["lvl"] + np.uint8(4)), "lvl must be 1 to 4"),
+        (lambda rows: rows.update(ev=np.where(rows["ev"] == 2, 99, rows["ev"]).astype("u1")), "unknown event 99"),
+    ],
+)
+def test_a_spoiled_recording_is_refused_with_the_reason(tmp_path, spoil, told):
+    rows = _columns()
+    spoil(rows)
+    np.savez(tmp_path / "bad.npz", **rows)
+    with pytest.raises(RecordingError, match=told) as refused:
+        Recording.read(tmp_path / "bad.npz")
+    assert str(tmp_path / "bad.npz") in str(refused.value)
+
+
+def test_spoiled_touches_are_refused_with_the_reason(tmp_path):
+    touches = dict(recordings.load("sqlite").touches)
+    for column, told in (("kind", "kind must be 0 to 2"), ("vpn", "vpn is not in vpn_table")):
+        np.savez(tmp_path / "bad.npz", **_columns())
+        np.savez(tmp_path / "bad.touch.npz", **(touches | {column: touches[column] + touches[column].dtype.type(60)}))
+        if column == "vpn":
+            touches["vpn_table"] = touches["vpn_table"][:1]
+            np.savez(tmp_path / "bad.touch.npz", **touches)
+        with pytest.raises(RecordingError, match=told):
+            Recording.read(tmp_path / "bad.npz")
+
+
+def test_an_unknown_recording_is_refused_with_those_there_are():
+    with pytest.raises(RecordingError, match="no bundled recording 'emacs'; there are forkexec, gcc"):
+        open_trace("emacs")
+
+
+def test_compare_gives_a_row_per_trace_and_preset(recorded):
+    frame = experiment.compare([recorded("sqlite"), "gcc"], ["A", "oos-snapshot"])
+    assert frame[["trace", "preset"]].values.tolist() == [
+        ["sqlite", "emulate"],
+        ["sqlite", "oos-snapshot"],
+        ["gcc", "emulate"],
+        ["gcc", "oos-snapshot"],
+    ]
+    assert frame.shadow_fault.tolist() == [5120, 2784, 23287, 13353]
