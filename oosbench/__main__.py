@@ -103,11 +103,14 @@ class _Bar:
 def _replay(options: argparse.Namespace) -> None:
     wanted = {what: getattr(options, what) for what in ("counters", "results", "dump", "deltas")}
     files = {what: name for what, name in wanted.items() if name is not None}
-    if list(files.values()).count("-") > 1:
-        raise UsageError(f"only one of --{', --'.join(files)} can be '-', the standard output")
     for name in files.values():
-        if name != "-" and not Path(name).resolve().parent.is_dir():
-            raise UsageError(f"{name}: there is no folder {Path(name).resolve().parent}")
+        if list(files.values()).count(name) > 1:
+            told = "'-', the standard output" if name == "-" else name
+            raise UsageError(f"--{', --'.join(files)} must go to different files; two go to {told}")
+        if name != "-" and not Path(name).absolute().parent.is_dir():
+            raise UsageError(f"{name}: there is no folder {Path(name).absolute().parent}")
+        if Path(name).is_dir():
+            raise UsageError(f"{name}: is a folder, must be a file")
     chosen = preset(options.preset)
     machine = Machine(open_trace(options.trace), chosen)
     with _Bar() as bar:

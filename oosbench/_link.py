@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numba
 
-TRIED_WITH = ("0.68.",)
+TRIED_WITH = ("0.65.", "0.66.", "0.67.", "0.68.")
 
 
 def pipelines():

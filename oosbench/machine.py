@@ -63,7 +63,7 @@ class Machine:
         except MemoryError:
             raise MemoryError(
                 f"{trace.name}: no room for a guest of {trace.guest_pages:,} pages "
-                f"({trace.guest_pages / 2**18:.3g} GiB) and its shadow"
+                f"({trace.guest_pages / 2**18:,.3f} GiB) and its shadow"
             ) from None
         self.outcomes = np.zeros(len(trace.events) if keep_outcomes else 0, replay.RESULT).view(np.recarray)
         self.row = 0

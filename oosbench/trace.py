@@ -60,6 +60,10 @@ class Trace:
     name: str = "trace"
     verbatim: Mapping[int, str] = field(default_factory=dict, repr=False)
 
+    def __post_init__(self) -> None:
+        events = np.require(self.events, EVENT, ["C", "W"]).view(np.recarray)
+        object.__setattr__(self, "events", events)
+
     # --- reading and writing ---------------------------------------------------------------------------------
 
     @classmethod

@@ -20,6 +20,17 @@ def tally():
     return _made
 
 
+def pytest_collection_modifyitems(items):
+    """Run what is quick first, notebooks and browsers last."""
+    last = ["test_conformance", "test_recordings", "test_uncompiled", "test_cli", "test_notebooks", "test_browser"]
+
+    def rank(item: pytest.Item) -> int:
+        name = item.module.__name__.rpartition(".")[2]
+        return last.index(name) + 1 if name in last else 0
+
+    items.sort(key=rank)
+
+
 def pytest_terminal_summary(terminalreporter):
     if _made:
         told = ", ".join(f"{count:,} {what}" for what, count in sorted(_made.items()))

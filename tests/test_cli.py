@@ -125,7 +125,12 @@ def test_the_version_is_told(capsys):
         (["replay", "./none.npz"], "none.npz: No such file or directory"),
         (["replay", "."], "Is a directory"),
         (["replay", T0, "--preset", "fast"], "unknown preset 'fast'; there are emulate"),
-        (["replay", T0, "--counters", "-", "--dump", "-"], "only one of --counters, --dump can be '-'"),
+        (["replay", T0, "--counters", "-", "--dump", "-"], "must go to different files; two go to '-', the standard"),
+        (
+            ["replay", T0, "--counters", "x", "--dump", "x"],
+            "--counters, --dump must go to different files; two go to x",
+        ),
+        (["replay", T0, "--counters", "x", "--dump", "."], ".: is a folder, must be a file"),
         (["replay", T0, "--counters", "no/such/c.json"], "no/such/c.json: there is no folder"),
         (["replay", "bad.trace"], "bad.trace, line 2: unknown op 'FROB'"),
         (["replay", "huge.trace"], "guest_pages is 99999999999, must be 1 to"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -84,8 +85,8 @@ def test_numbas_own_way_gives_the_same(house):
     link = house / "_link.py"
     code = "print(ask(4))\ntry:\n    ask(-1)\nexcept ValueError as error:\n    print(error)"
     assert ask(house, code) == "5\ntoo small"
-    link.write_text(link.read_text().replace("TRIED_WITH = (", 'TRIED_WITH = ("0.0.", '))
-    link.write_text(link.read_text().replace('"0.68.",', ""))
+    link.write_text(re.sub(r"TRIED_WITH = \(.*\)", "TRIED_WITH = ()", link.read_text()))
+    assert ask(house, "from house._link import pipelines\nprint(pipelines())") == "({}, {})"
     assert ask(house, code) == "5\ntoo small"
 
 

@@ -119,7 +119,7 @@ def test_memory_that_cannot_be_had_is_a_clear_error(monkeypatch, trace):
         raise MemoryError
 
     monkeypatch.setattr(machine, "new_domain", refuse)
-    with pytest.raises(MemoryError, match=r"no room for a guest of 1,024 pages \(0.00391 GiB\)"):
+    with pytest.raises(MemoryError, match=r"no room for a guest of 1,024 pages \(0.004 GiB\)"):
         Machine(trace("t0"))
 
 

@@ -120,3 +120,12 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
         Trace.from_text(TEXT).write(path)
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_events_may_come_as_any_array_of_such_records():
+    small = Trace.from_text(TEXT)
+    plain = np.array(small.events.tolist(), small.events.dtype)
+    plain.flags.writeable = False
+    again = Trace(4, 1, 16, 256, plain[::1], verbatim=small.verbatim)
+    assert again.to_text() == TEXT
+    assert again.events.flags.writeable

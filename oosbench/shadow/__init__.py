@@ -24,7 +24,9 @@ stands in its docstring. The files import one way, each only from those above it
 `oos.py`              **slots, unsync, snapshot, resync**
 `links.py`            making shadows and linking them: whatever may trigger a resync
 `guest_walk.py`       the walk of the guest's own tables
-`emulate.py`          emulated writes and their validation
+`validate.py`         making shadows follow a store to their page
+`vtlb.py`             the virtual TLB of the emulator
+`emulate.py`          emulated writes to page tables
 `fault.py`            the page-fault handler and prefetch
 `control.py`          CR3, INVLPG, mode changes
 `replay.py`           one access; one event after the other

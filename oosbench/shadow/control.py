@@ -5,7 +5,6 @@ from __future__ import annotations
 from .._jit import jit
 from ..x86 import PSE, RW, US, A, D, P, frame_of
 from . import counters as ctr
-from .emulate import vtlb_flush
 from .entries import set_l1e
 from .guest import is_oos, is_ram, p2m, set_entry
 from .hash import hash_lookup
@@ -18,6 +17,7 @@ from .tables import get_ref, pin, put_ref
 from .tlb import flush_domain, flush_local
 from .types import IS_FL1, L2_32, L2_PAE, L2H_PAE, L4_64, MONITOR_TABLE, OOS_SNAPSHOT, P2M_TABLE
 from .unshadow import prealloc
+from .vtlb import vtlb_flush
 from .write_access import NOTHING, remove_write_access
 
 

@@ -1,4 +1,4 @@
-"""Emulated writes to page tables, and their validation.
+"""Emulated writes to page tables.
 
 The instruction is exactly the store of the event: there is no decoding. A 64-bit store that a 32-bit guest
 makes as two halves is two stores, of which each may be emulated or hit.
@@ -7,53 +7,17 @@ makes as two halves is two stores, of which each may be emulated or hit.
 from __future__ import annotations
 
 from .._jit import jit
-from ..x86 import PFEC_P, PFEC_W, PSE, P, entry_size, frame_of
+from ..x86 import PFEC_P, PFEC_W, P, frame_of
 from . import counters as ctr
-from .entries import refresh_l1e
-from .guest import guest_entry, is_oos, is_page_table, is_ram, p2m, set_entry, store
+from .guest import entry_size, is_page_table, is_ram, p2m, store
 from .guest_walk import guest_walk_tables
-from .hash import hash_lookup
-from .links import set_upper
-from .propagate import propagate_upper, supports_superpages
-from .slots import oos_snapshot_lookup
-from .state import INVALID, RAM_RO, SNAPSHOT_OFF, VTLB_ENTRIES
-from .tlb import flush_domain
-from .types import (
-    FL1_TYPE,
-    GUEST_LEVELS,
-    L1_32,
-    L1_TYPE,
-    L2_32,
-    L2_TYPE,
-    L3_64,
-    L4_64,
-    LEVEL,
-    SHF_32,
-    SHF_PAE_64,
-)
+from .state import INVALID, RAM_RO
+from .types import SHF_32, SHF_PAE_64
 from .unshadow import remove_all_shadows, remove_shadows
+from .validate import validate_guest_pt_write
+from .vtlb import vtlb_insert, vtlb_lookup
 
 OKAY, UNHANDLEABLE, EXCEPTION = 0, 1, 2
-
-_PAGE_NUMBER = (1 << 52) - 1
-_entry_size = jit(entry_size)
-
-
-@jit
-def vtlb_insert(d, v, va, gfn, error):
-    """Remember a walk: 13 entries, by page number. Xen: vtlb_insert."""
-    page = (va >> 12) & _PAGE_NUMBER
-    vcpu = d.vcpus[v]
-    vcpu.vtlb_page[page % VTLB_ENTRIES] = page
-    vcpu.vtlb_gfn[page % VTLB_ENTRIES] = gfn
-    vcpu.vtlb_pfec[page % VTLB_ENTRIES] = error
-
-
-@jit
-def vtlb_flush(d, v):
-    """Forget all walks."""
-    for i in range(VTLB_ENTRIES):
-        d.vcpus[v].vtlb_pfec[i] = 0
 
 
 @jit
@@ -62,13 +26,9 @@ def _translate(d, v, va):
 
     The frame is INVALID for a store that is to be dropped.
     """
-    page = (va >> 12) & _PAGE_NUMBER
-    vcpu = d.vcpus[v]
-    at = page % VTLB_ENTRIES
     wanted = PFEC_W | PFEC_P
-    if vcpu.vtlb_pfec[at] & wanted == wanted and vcpu.vtlb_page[at] == page:
-        gfn = vcpu.vtlb_gfn[at]
-    else:
+    gfn = vtlb_lookup(d, v, va, wanted)
+    if gfn == INVALID:
         missing = guest_walk_tables(d, v, va, wanted)
         if missing:
             d.state[0].injected_error = wanted & ~PFEC_P if missing & P else wanted
@@ -80,7 +40,7 @@ def _translate(d, v, va):
         return UNHANDLEABLE, INVALID
     if kind == RAM_RO and d.config[0].drop_ro_writes:
         return OKAY, INVALID
-    vcpu.last_write_was_pt = is_page_table(d, gmfn)
+    d.vcpus[v].last_write_was_pt = is_page_table(d, gmfn)
     return OKAY, gmfn
 
 
@@ -128,7 +88,7 @@ def emulated_write(d, v):
     word, shift = offset >> 3, 8 * (offset & 7)
     low_bit_was_clear = (d.memory[gmfn, word] >> shift) & P == 0
     store(d, gmfn, offset, value, length)
-    if length >= 4 and value & 0xFFFFFFFF == 0 and va & (_entry_size(d.vcpus[v].levels) - 1) == 0:
+    if length >= 4 and value & 0xFFFFFFFF == 0 and va & (entry_size(d.vcpus[v].levels) - 1) == 0:
         _check_for_early_unshadow(d, v, gmfn)
     else:
         reset_early_unshadow(d, v)
@@ -136,74 +96,9 @@ def emulated_write(d, v):
     flags = d.frames[gmfn].shadow_flags
     harmless = (flags & SHF_32 == 0 and va & 7 == 0) or (flags & SHF_PAE_64 == 0 and va & 3 == 0 and length <= 4)
     if not (low_bit_was_clear and value & P == 0 and harmless):
-        _validate_guest_pt_write(d, v, gmfn, offset, length)
+        validate_guest_pt_write(d, v, gmfn, offset, length)
     state.gtable_dirty_version += 1
     return OKAY
-
-
-@jit
-def _validate_guest_pt_write(d, v, gmfn, offset, length):
-    """Make the shadows of a page follow a store to it. Xen: sh_validate_guest_pt_write."""
-    flush = error = False
-    for kind in range(L1_32, L4_64 + 1):
-        if d.frames[gmfn].shadow_flags & 1 << kind == 0:
-            continue
-        levels = GUEST_LEVELS[kind]
-        smfn = hash_lookup(d, gmfn, kind)
-        width = _entry_size(levels)
-        for index in range(offset // width, (offset + length - 1) // width + 1):
-            if LEVEL[kind] == 1:
-                _validate_gl1e(d, v, gmfn, index, smfn + (index >> 9), levels)
-            else:
-                flushes, bad = _validate_upper(d, v, gmfn, index, smfn, kind)
-                flush |= flushes
-                error |= bad
-    if flush:
-        flush_domain(d)
-    if error:
-        remove_shadows(d, gmfn, False, False)  # probably no page table any more
-
-
-@jit
-def _validate_gl1e(d, v, gmfn, index, sl1mfn, levels):
-    """Derive one leaf entry anew. For an out-of-sync table its snapshot follows. Xen: validate_gl1e."""
-    d.counters[ctr.shadow_validate_gl1e_calls] += 1
-    entry = guest_entry(d, gmfn, index, levels)
-    refresh_l1e(d, v, sl1mfn, index & 511, entry, levels)
-    if is_oos(d, gmfn) and d.config[0].snapshot != SNAPSHOT_OFF:
-        set_entry(d.tables[oos_snapshot_lookup(d, gmfn)], index, levels, entry)
-        d.counters[ctr.snapshot_writes] += 1
-
-
-@jit
-def _validate_upper(d, v, gmfn, index, smfn, kind):
-    """Derive one upper entry anew, linking only a shadow that exists already.
-
-    Returns
-    -------
-    flush, bad : bool
-        Whether TLBs need a flush, and whether the entry points to no RAM. Xen: validate_gl{2,3,4}e.
-    """
-    level, levels = LEVEL[kind], GUEST_LEVELS[kind]
-    d.counters[ctr.shadow_validate_gl1e_calls + level - 1] += 1
-    entry = guest_entry(d, gmfn, index, levels)
-    child, bad = 0, False
-    if entry & P:
-        gfn = frame_of(entry)
-        if level == 2 and entry & PSE and supports_superpages(d, v, levels):
-            child = hash_lookup(d, gfn, FL1_TYPE[levels])
-        else:
-            target, memory = p2m(d, gfn)
-            bad = not is_ram(memory)
-            if not bad and level == 2:
-                child = hash_lookup(d, target, L1_TYPE[levels])
-            elif not bad:
-                child = hash_lookup(d, target, L2_TYPE[levels] if level == 3 else L3_64)
-    page, slot = smfn, index
-    if kind == L2_32:
-        page, slot = smfn + (index >> 8), 2 * (index & 255)
-    new = propagate_upper(d, v, entry, level, levels, child if child != 0 else INVALID)
-    return set_upper(d, v, page, slot, new), bad
 
 
 @jit

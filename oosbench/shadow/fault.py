@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._jit import jit
 from ..x86 import PFEC_P, PFEC_RSVD, PFEC_U, PFEC_W, RW, A, D, P, frame_of
 from . import counters as ctr
-from .emulate import emulate, reset_early_unshadow, vtlb_insert
+from .emulate import emulate, reset_early_unshadow
 from .entries import refresh_l1e, set_l1e
 from .guest import guest_entry, is_oos, is_page_table, p2m, set_entry
 from .guest_walk import guest_index, guest_walk_tables
@@ -18,6 +18,7 @@ from .state import FIXUP_IN_ARRAY, INVALID, MMIO_DM, RAM_RO, SNAPSHOT_OFF
 from .tlb import flush_domain
 from .types import GNP, L1_TYPE, is_magic
 from .unshadow import prealloc, remove_all_shadows
+from .vtlb import vtlb_insert
 from .write_access import NOTHING, remove_write_access
 
 FIXED, GUEST = 0, 1  # retry the instruction; deliver the fault to the guest

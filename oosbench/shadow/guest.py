@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import x86
 from .._jit import jit
 from .state import INVALID, MMIO_DM, RAM, RAM_RO
 from .types import OOS_MAY_WRITE, OUT_OF_SYNC, SHF_TYPES
 
 _LOW = 0xFFFFFFFF
+entry_size = jit(x86.entry_size)  # Python calls it too, so it stands there uncompiled
 
 
 @jit

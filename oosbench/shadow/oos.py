@@ -7,7 +7,7 @@ resync then compares the table with its snapshot, and derives anew only the entr
 
 What the snapshot holds is *the guest value last fed to* `propagate_l1e`. Five writers keep it so: the copy
 (`_take_snapshot`), the fault handler and its prefetch (`fault.py`), the validation of an emulated write
-(`emulate.py`), and the resync itself.
+(`validate.py`), and the resync itself.
 """
 
 from __future__ import annotations

@@ -20,13 +20,18 @@ def index_of(va, level):
 
 
 @jit
+def _below(d, page, va, level):
+    """Return the page that the entry for `va` in a page of `level` points to."""
+    if page == NOT_MAPPED:
+        return page
+    entry = d.tables[page, index_of(va, level)]
+    return frame_of(entry) if entry & P else NOT_MAPPED
+
+
+@jit
 def shadow_l3(d, v, va):
     """Return the shadow L3 page that translates `va`, for a vCPU in 64-bit mode."""
-    root = d.vcpus[v].shadow_table[0]
-    if root == NOT_MAPPED:
-        return NOT_MAPPED
-    entry = d.tables[root, index_of(va, 4)]
-    return frame_of(entry) if entry & P else NOT_MAPPED
+    return _below(d, d.vcpus[v].shadow_table[0], va, 4)
 
 
 @jit
@@ -34,21 +39,13 @@ def shadow_l2(d, v, va):
     """Return the shadow L2 page that translates `va`."""
     if d.vcpus[v].levels != 4:
         return d.vcpus[v].l3table[(va >> 30) & 3]
-    sl3mfn = shadow_l3(d, v, va)
-    if sl3mfn == NOT_MAPPED:
-        return NOT_MAPPED
-    entry = d.tables[sl3mfn, index_of(va, 3)]
-    return frame_of(entry) if entry & P else NOT_MAPPED
+    return _below(d, shadow_l3(d, v, va), va, 3)
 
 
 @jit
 def shadow_l1(d, v, va):
     """Return the shadow L1 page that translates `va`."""
-    sl2mfn = shadow_l2(d, v, va)
-    if sl2mfn == NOT_MAPPED:
-        return NOT_MAPPED
-    entry = d.tables[sl2mfn, index_of(va, 2)]
-    return frame_of(entry) if entry & P else NOT_MAPPED
+    return _below(d, shadow_l2(d, v, va), va, 2)
 
 
 @jit
@@ -68,37 +65,26 @@ def hardware_walk(d, v, va, wanted):
         The error code of the fault.
     """
     vcpu = d.vcpus[v]
-    nx = vcpu.nx and vcpu.levels > 2
-    code = wanted if nx else wanted & ~PFEC_I
-    rights = US | RW
-    never = P  # NX of any level shows in the sign
-    if vcpu.levels == 4:
-        page = vcpu.shadow_table[0]
-        level = 4
-    else:
-        page = vcpu.l3table[(va >> 30) & 3]
-        level = 2
-    entry = P
-    while level > 0:
+    code = wanted if vcpu.nx and vcpu.levels > 2 else wanted & ~PFEC_I
+    page = vcpu.shadow_table[0] if vcpu.levels == 4 else vcpu.l3table[(va >> 30) & 3]
+    level = 4 if vcpu.levels == 4 else 2
+    granted = US | RW
+    no_fetch = 0  # NX of any level, which is the sign
+    while True:
         if page == NOT_MAPPED:
             return NOT_MAPPED, code
         entry = d.tables[page, index_of(va, level)]
         if entry & P == 0:
             return NOT_MAPPED, code
+        if level == 1 and is_magic(entry):
+            return NOT_MAPPED, code | PFEC_RSVD | PFEC_P
+        granted &= entry
+        no_fetch |= entry & NX
         if level == 1:
             break
-        rights &= entry
-        never |= entry
         page = frame_of(entry)
         level -= 1
-    if is_magic(entry):
-        return NOT_MAPPED, code | PFEC_RSVD | PFEC_P
-    rights &= entry
-    never |= entry
-    if (
-        (wanted & PFEC_U and rights & US == 0)
-        or (wanted & PFEC_W and rights & RW == 0)
-        or (code & PFEC_I and never & NX != 0)
-    ):
+    refused = (wanted & PFEC_U and granted & US == 0) or (wanted & PFEC_W and granted & RW == 0)
+    if refused or (code & PFEC_I and no_fetch):
         return NOT_MAPPED, code | PFEC_P
     return page, code
