@@ -62,9 +62,9 @@ def pipelines():
         class Pipeline(Compiler):
             def _compile_core(self):
                 state = self.state
-                if state.library is None:
-                    state.library = library_class(state.targetctx.codegen(), state.func_id.func_qualname)
-                    state.library.enable_object_caching()
+                if state["library"] is None:
+                    state["library"] = library_class(state.targetctx.codegen(), state.func_id.func_qualname)
+                    state["library"].enable_object_caching()
                 return super()._compile_core()
 
         return {"pipeline_class": Pipeline}

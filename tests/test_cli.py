@@ -184,12 +184,15 @@ def test_interrupted_is_exit_code_130(monkeypatch, capsys, in_folder):
 
 
 def test_a_real_interrupt_ends_a_real_run(in_folder):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "oosbench", "replay", "forkexec", "--deltas", "x.txt"], stderr=subprocess.PIPE, text=True
+    code = (
+        "import sys; from oosbench.__main__ import main; print('ready', flush=True); "
+        "sys.exit(main(['replay', 'forkexec', '--deltas', 'x.txt']))"
     )
-    time.sleep(4)
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(2)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=20)
+    _, told = process.communicate(timeout=30)
     assert process.returncode == 130
     assert told.strip().endswith("oosbench: interrupted")
     assert list(in_folder.iterdir()) == []

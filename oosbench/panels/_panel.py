@@ -24,7 +24,7 @@ STYLE = """<style>
 .oos-empty { color: var(--jp-ui-font-color2, #555); padding: 16px 0; }
 .oos-error { color: var(--jp-error-color0, #b00020); }
 .oos-scroll { overflow-x: auto; }
-.oos-scroll table { border-collapse: collapse; line-height: 1.5; }
+.oos-scroll table { border-collapse: collapse; line-height: 1.5; font-size: 12px; }
 .oos-scroll th, .oos-scroll td { padding: 2px 6px; text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; border-bottom: 1px solid var(--jp-border-color2, #ccc); }
 .oos-scroll th { white-space: normal; vertical-align: bottom; }

@@ -44,7 +44,7 @@ class ComparePanel(Panel):
             value=tuple(names),
             rows=len(bundled),
             description="Recordings",
-            layout=widgets.Layout(width="280px"),
+            layout=widgets.Layout(width="280px", height=f"{20 * len(bundled) + 12}px"),
         )
         self.presets = {
             name: widgets.Checkbox(name in presets, description=name, indent=False, tooltip=preset.about)

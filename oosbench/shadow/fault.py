@@ -112,12 +112,18 @@ def _gw_remove_write_accesses(d, v, va):
 
 
 @jit
-def _slow_path(d, v, va, error, fast):
-    """Walk the guest's tables, make the shadow follow, and emulate what must be emulated."""
-    vcpu = d.vcpus[v]
+def _walk_and_protect(d, v, va, error):
+    """Walk the guest's tables until none of them is writable for the guest any more.
+
+    Returns
+    -------
+    missing : int
+        What the walk misses, 0 for success; then it stands in ``d.walk[0]``.
+    error : int
+        The error code, with P as the walk found it.
+    """
     config = d.config[0]
     state = d.state[0]
-    gw = d.walk[0]
     while True:
         missing = guest_walk_tables(d, v, va, error)
         if config.oos:
@@ -126,12 +132,8 @@ def _slow_path(d, v, va, error, fast):
                 d.counters[ctr.oos_paranoia] += 1
             error = error & ~PFEC_P if missing & P else error | PFEC_P
         if missing:
-            d.counters[ctr.shadow_fault_bail_real_fault] += 1
-            reset_early_unshadow(d, v)
-            return GUEST, error
-        gfn = frame_of(gw.l1e)
-        gmfn, kind = p2m(d, gfn)
-        vtlb_insert(d, v, va, gfn, error | PFEC_P)
+            return missing, error
+        vtlb_insert(d, v, va, frame_of(d.walk[0].l1e), error | PFEC_P)
         flush, rewalk = _gw_remove_write_accesses(d, v, va)
         if flush:
             d.counters[ctr.shadow_rm_write_flush_tlb] += 1
@@ -140,16 +142,32 @@ def _slow_path(d, v, va, error, fast):
         if not rewalk:
             break
         d.counters[ctr.gw_rewalks] += 1
-    if gw.version != state.gtable_dirty_version:
+    if d.walk[0].version != state.gtable_dirty_version:
         d.counters[ctr.shadow_check_gwalk] += 1  # nothing runs beside us, so the second look finds the same
+    return missing, error
+
+
+@jit
+def _slow_path(d, v, va, error, fast):
+    """Walk the guest's tables, make the shadow follow, and emulate what must be emulated."""
+    vcpu = d.vcpus[v]
+    config = d.config[0]
+    gw = d.walk[0]
+    missing, error = _walk_and_protect(d, v, va, error)
+    if missing:
+        d.counters[ctr.shadow_fault_bail_real_fault] += 1
+        reset_early_unshadow(d, v)
+        return GUEST, error
+    gfn = frame_of(gw.l1e)
+    gmfn, kind = p2m(d, gfn)
+    write = error & PFEC_W != 0
+    fetch = DEMAND_WRITE if write else DEMAND_READ
     prealloc(d, L1_TYPE[vcpu.levels], 3 if vcpu.levels == 4 else 1)
-    fetch = DEMAND_WRITE if error & PFEC_W else DEMAND_READ
     sl1mfn = get_and_create_l1(d, v, gw, fetch)
     if sl1mfn == NOT_MAPPED:
         return GUEST, error
     slot = index_of(va, 1)
-    to_table = gmfn != INVALID and is_page_table(d, gmfn) and fetch == DEMAND_WRITE
-    if to_table and config.oos:
+    if config.oos and write and gmfn != INVALID and is_page_table(d, gmfn):
         sh_unsync(d, v, gmfn, va)
     set_l1e(d, v, sl1mfn, slot, propagate_l1e(d, v, gw.l1e, vcpu.levels, gmfn, kind, gfn, fetch))
     if _has_snapshot(d, gw.l1mfn):
@@ -158,14 +176,14 @@ def _slow_path(d, v, va, error, fast):
         d.counters[ctr.snapshot_writes] += 1
     _prefetch(d, v, sl1mfn, slot)
 
-    if gmfn != INVALID and is_page_table(d, gmfn) and fetch == DEMAND_WRITE:
+    if write and gmfn != INVALID and is_page_table(d, gmfn):
         if not is_oos(d, gmfn) or (config.user_unshadow and error & PFEC_U):
             d.counters[ctr.shadow_fault_emulate_write] += 1
             return _emulate_or_unshadow(d, v, va, error, gmfn, fast)
-    if kind == RAM_RO and fetch == DEMAND_WRITE and config.drop_ro_writes:
+    if write and kind == RAM_RO and config.drop_ro_writes:
         emulate(d, v, va, gmfn, fast)
         return FIXED, error
-    if kind == MMIO_DM or (kind == RAM_RO and fetch == DEMAND_WRITE):
+    if kind == MMIO_DM or (write and kind == RAM_RO):
         d.counters[ctr.shadow_fault_mmio] += 1
         _mmio(d)
         return FIXED, error

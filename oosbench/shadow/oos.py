@@ -170,13 +170,13 @@ def resync_l1(d, v, slot, cause):
                 set_entry(snapshot, g, levels, entry)
     if mode == SNAPSHOT_OFF:
         d.counters[ctr.shadow_validate_gl1e_calls] += compared
+    else:
+        d.counters[ctr.snapshot_writes] += propagated
     d.counters[ctr.resync_l1_calls] += 1
     d.counters[ctr.resync_compared] += compared
     d.counters[ctr.resync_dirty] += dirty
     d.counters[ctr.resync_propagated] += propagated
     _log(d, v, gmfn, cause, compared, dirty, runs)
-    if mode != SNAPSHOT_OFF:
-        d.counters[ctr.snapshot_writes] += propagated
 
 
 @jit

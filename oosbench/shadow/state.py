@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..presets import MAX_SLOTS, Preset
+from ..presets import FIXUPS, MAX_SLOTS, SNAPSHOTS, Preset
 from . import counters as ctr
-from .types import ORDER
 
 INVALID = -1  # no frame, no slot
 HASH_BUCKETS = 251
@@ -27,9 +26,9 @@ RAM, RAM_RO, MMIO_DM = 0, 1, 2
 FIXUP_BUCKETS, FIXUP_ENTRIES, FIXUP_STRIDE = 13, 26, 13  # Xen multiplies by 13 where it means 26
 FIXUP_TABLE = FIXUP_BUCKETS * FIXUP_ENTRIES
 FIXUPS_PER_SLOT = 2
-FIXUP_NONE, FIXUP_IN_TABLE, FIXUP_IN_ARRAY = 0, 1, 2
+FIXUP_NONE, FIXUP_IN_TABLE, FIXUP_IN_ARRAY = range(len(FIXUPS))
 
-SNAPSHOT_OFF, SNAPSHOT_UNTRUSTED, SNAPSHOT_TRUSTED = 0, 1, 2
+SNAPSHOT_OFF, SNAPSHOT_UNTRUSTED, SNAPSHOT_TRUSTED = range(len(SNAPSHOTS))
 
 
 def _record(fields: str, **wide: int) -> np.dtype:
@@ -148,16 +147,14 @@ def new_domain(preset: Preset, levels: int, vcpus: int, guest_pages: int, shadow
         If the host will not reserve the guest's memory.
     """
     pool = pool_pages(shadow_pages, guest_pages, vcpus)
-    array_fixups = preset.fixups == "array"
+    fixups = (MAX_SLOTS + 1) * FIXUPS_PER_SLOT if preset.fixups == "array" else FIXUP_TABLE
     domain = Domain(
         memory=np.zeros((guest_pages + 1, 512), np.int64),
         frames=np.zeros(guest_pages + 1, FRAME).view(np.recarray),
         tables=np.zeros((pool, 512), np.int64),
         shadows=np.zeros(pool + MAX_ORDER + 2, SHADOW).view(np.recarray),
         vcpus=np.zeros(vcpus, VCPU).view(np.recarray),
-        fixups=np.zeros((vcpus, (MAX_SLOTS + 1) * FIXUPS_PER_SLOT if array_fixups else FIXUP_TABLE), FIXUP).view(
-            np.recarray
-        ),
+        fixups=np.zeros((vcpus, fixups), FIXUP).view(np.recarray),
         hash=np.zeros(HASH_BUCKETS, np.int64),
         counters=np.zeros(len(ctr.NAMES), np.int64),
         resyncs=np.zeros(log, RESYNC).view(np.recarray),
@@ -168,8 +165,8 @@ def new_domain(preset: Preset, levels: int, vcpus: int, guest_pages: int, shadow
     config = domain.config[0]
     config.oos = preset.oos
     config.oos_slots = preset.oos_slots
-    config.fixups = ("none", "table", "array").index(preset.fixups)
-    config.snapshot = ("off", "untrusted", "trusted").index(preset.snapshot)
+    config.fixups = FIXUPS.index(preset.fixups)
+    config.snapshot = SNAPSHOTS.index(preset.snapshot)
     for axis in ("fixup_first", "demand_rw", "user_unshadow", "drop_ro_writes"):
         config[axis] = getattr(preset, axis)
     config.levels = levels
@@ -180,5 +177,4 @@ def new_domain(preset: Preset, levels: int, vcpus: int, guest_pages: int, shadow
     domain.fixups.gmfn = INVALID
     for name in ("oos", "oos_snapshot", "last_emulated_mfn_for_unshadow", "last_emulated_frame", "last_emulated_mfn"):
         domain.vcpus[name] = INVALID
-    assert ORDER.max() == MAX_ORDER
     return domain
