@@ -9,7 +9,8 @@ import pandas as pd
 
 from .dump import dump
 from .events import OPS, POKE
-from .presets import DEFAULT, Preset, preset
+from .presets import DEFAULT, Preset
+from .presets import preset as find_preset
 from .result import Result, resync_frame
 from .shadow import counters as ctr
 from .shadow import replay
@@ -55,7 +56,7 @@ class Machine:
 
     def __init__(self, trace: Trace, preset: str | Preset = DEFAULT, *, keep_outcomes: bool = True) -> None:
         self.trace = trace.validate()
-        self.preset = _preset(preset)
+        self.preset = find_preset(preset)
         try:
             self.domain = new_domain(
                 self.preset, trace.levels, trace.vcpus, trace.guest_pages, trace.shadow_pages, _LOG
@@ -180,6 +181,3 @@ class Machine:
         }[type(crash)]
         told = f"{self.trace.name}, line {event.line} ({OPS[event.op]}), preset {self.preset.name}: {why}"
         return type(crash)(f"{told} (the original would have crashed here)")
-
-
-_preset = preset  # the parameter of that name hides the function

@@ -21,7 +21,7 @@ from .x86 import LEVELS, MAX_FRAMES, PAGE_SIZE
 
 MAX_VCPUS = 8
 MAX_SHADOW_PAGES = 2**22  # 16 GiB of shadow
-MAX_TEXT = 16 * 2**30  # bytes of an uncompressed text trace
+MAX_TEXT = 4 * 2**30  # bytes of an uncompressed text trace
 _NPZ_COLUMNS = {"mode": "i8", "verbatim_line": "i8", "verbatim_text": "u1"} | {
     name: EVENT[name].str for name in EVENT.names
 }

@@ -118,7 +118,7 @@ def load(name: str) -> Recording:
     """
     names = bundled().index
     if name not in names:
-        raise RecordingError(f"no bundled recording {name!r}; there are {', '.join(names)}")
+        raise RecordingError(f"no bundled recording {name!r}; there are {', '.join(names)}; a file is written ./{name}")
     return Recording.read(data_folder() / f"{name}.npz", name)
 
 
