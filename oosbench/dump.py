@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .shadow.state import FIXUP_IN_ARRAY, FIXUP_IN_TABLE, FIXUPS_PER_SLOT, INVALID, SNAPSHOT_OFF, Domain
+from .shadow.state import FIXUP_IN_ARRAY, FIXUP_IN_TABLE, INVALID, SNAPSHOT_OFF, Domain
 from .shadow.types import (
     GNP,
     GUEST_LEVELS,
@@ -112,7 +112,8 @@ def _fixups(d: Domain) -> Iterator[str]:
         elif d.config[0].fixups == FIXUP_IN_ARRAY:
             for k in range(d.config[0].oos_slots):
                 if d.vcpus[v].oos[k] != INVALID:
-                    pairs = d.fixups[v][k * FIXUPS_PER_SLOT : (k + 1) * FIXUPS_PER_SLOT]
+                    first, behind = (slot * d.config[0].fixups_per_slot for slot in (k, k + 1))
+                    pairs = d.fixups[v][first:behind]
                     told = [
                         f"{i}:" + ("-" if f.gmfn == INVALID else f"{holder(f)},off={f.slot}")
                         for i, f in enumerate(pairs)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from oosbench import Cancelled, Crash, Machine, Preset, PresetError, Trace, TraceError, machine, preset
-from oosbench.presets import ALIASES, PRESETS
+from oosbench import Cancelled, Crash, Machine, Trace, TraceError, machine
 from oosbench.shadow import state
 from oosbench.shadow.crash import DomainCrash, PoolDry
-
-from . import golden
 
 
 def same(one, other) -> bool:
@@ -121,26 +118,3 @@ def test_memory_that_cannot_be_had_is_a_clear_error(monkeypatch, trace):
     monkeypatch.setattr(machine, "new_domain", refuse)
     with pytest.raises(MemoryError, match=r"no room for a guest of 1,024 pages \(0.004 GiB\)"):
         Machine(trace("t0"))
-
-
-def test_presets_answer_to_letters_and_variants():
-    assert {preset(alias).name for alias in ALIASES} == set(PRESETS)
-    assert preset("E").name == preset("full").name == "oos-snapshot"
-    assert {preset(v).name for v in golden.VARIANTS} == set(PRESETS)
-    with pytest.raises(PresetError, match="unknown preset 'fast'; there are emulate, oos,"):
-        preset("fast")
-
-
-@pytest.mark.parametrize(
-    ("axis", "value", "told"),
-    [
-        ("oos_slots", 1, "oos_slots is 1, must be 2 to 64"),
-        ("oos_slots", 65, "oos_slots is 65, must be 2 to 64"),
-        ("fixups", "many", "fixups is 'many', must be one of none, table, array"),
-        ("snapshot", True, "snapshot is True, must be one of off, untrusted, trusted"),
-        ("policy", "sometimes", "policy is 'sometimes', must be one of never, always"),
-    ],
-)
-def test_an_impossible_preset_is_refused(axis, value, told):
-    with pytest.raises(PresetError, match=f"preset mine: {told}"):
-        Preset(name="mine", **{axis: value})

@@ -53,6 +53,8 @@ def reset_early_unshadow(d, v):
 @jit
 def _check_for_early_unshadow(d, v, gmfn):
     """Unshadow a page that gets a second zero in a row: it is probably being cleared for another use."""
+    if not d.config[0].early_unshadow:
+        return
     vcpu = d.vcpus[v]
     if vcpu.last_emulated_mfn_for_unshadow == gmfn and is_page_table(d, gmfn):
         d.counters[ctr.shadow_early_unshadow] += 1
@@ -95,7 +97,8 @@ def emulated_write(d, v):
     # An entry that was not present and still is not need not be validated, if the store covers no other.
     flags = d.frames[gmfn].shadow_flags
     harmless = (flags & SHF_32 == 0 and va & 7 == 0) or (flags & SHF_PAE_64 == 0 and va & 3 == 0 and length <= 4)
-    if not (low_bit_was_clear and value & P == 0 and harmless):
+    skip = d.config[0].skip_verify and low_bit_was_clear and value & P == 0 and harmless
+    if not skip:
         validate_guest_pt_write(d, v, gmfn, offset, length)
     state.gtable_dirty_version += 1
     return OKAY
@@ -122,7 +125,7 @@ def emulate(d, v, va, gmfn, fast):
     if status == EXCEPTION:
         d.counters[ctr.emul_exceptions] += 1
     if status == OKAY and is_page_table(d, gmfn):
-        if not fast:
+        if not fast and d.config[0].fast_emulation:
             vcpu.last_emulated_frame = va >> 12
             vcpu.last_emulated_mfn = gmfn
             vcpu.last_write_emul_ok = 1

@@ -8,7 +8,7 @@ from . import counters as ctr
 from .fixups import fixup_add
 from .guest import may_write, p2m
 from .propagate import PREFETCH, propagate_l1e
-from .references import replace_l1e
+from .references import get_page_from_l1e, write_l1e
 from .types import is_magic
 
 
@@ -16,11 +16,17 @@ from .types import is_magic
 def set_l1e(d, v, sl1mfn, slot, new):
     """Set entry `slot` of shadow page `sl1mfn`, on behalf of vCPU `v`. Xen: shadow_set_l1e."""
     d.counters[ctr.set_l1e_calls] += 1
-    if new & (P | RW) == P | RW and not is_magic(new) and may_write(d, frame_of(new)):
-        # Later code (202b0e0dc0) does this even for an entry that stays as it is.
-        if d.config[0].fixup_first or d.tables[sl1mfn, slot] != new:
-            fixup_add(d, v, frame_of(new), sl1mfn, slot)
-    replace_l1e(d, sl1mfn, slot, new)
+    record = new & (P | RW) == P | RW and not is_magic(new) and may_write(d, frame_of(new))
+    if record and d.config[0].fixup_first:
+        fixup_add(d, v, frame_of(new), sl1mfn, slot)  # even for an entry that stays as it is
+    old = d.tables[sl1mfn, slot]
+    if old == new:
+        return
+    get_page_from_l1e(d, new)
+    if record and not d.config[0].fixup_first:
+        # With the array this may take the rights of this very entry, whose old value we hold already.
+        fixup_add(d, v, frame_of(new), sl1mfn, slot)
+    write_l1e(d, sl1mfn, slot, old, new)
 
 
 @jit

@@ -22,7 +22,6 @@ from .vtlb import vtlb_insert
 from .write_access import NOTHING, remove_write_access
 
 FIXED, GUEST = 0, 1  # retry the instruction; deliver the fault to the guest
-PREFETCH_DISTANCE = 32
 
 
 @jit
@@ -55,13 +54,46 @@ def page_fault(d, v, va, error):
     """
     vcpu = d.vcpus[v]
     d.counters[ctr.shadow_fault] += 1
+    writes = vcpu.write_run
+    outcome, error = _handle(d, v, va, error)
+    if vcpu.write_run == writes:
+        vcpu.write_run = 0  # a fault of another kind came between
+    return outcome, error
+
+
+@jit
+def _count_write(d, v, gmfn):
+    """Return how many writes in a row to page table `gmfn` this one makes, for the policy ``threshold(k)``."""
+    vcpu = d.vcpus[v]
+    if vcpu.write_run_mfn != gmfn:
+        vcpu.write_run_mfn = gmfn
+        vcpu.write_run = 0
+    vcpu.write_run += 1
+    return vcpu.write_run
+
+
+@jit
+def _unsync_is_due(d, v, gmfn):
+    """Say whether the policy lets a written page table go out of sync now."""
+    threshold = d.config[0].threshold
+    if threshold < 2:
+        return threshold == 1
+    return not is_oos(d, gmfn) and _count_write(d, v, gmfn) >= threshold
+
+
+@jit
+def _handle(d, v, va, error):
+    """Try the shortcuts, then the slow path."""
+    vcpu = d.vcpus[v]
     fast = False
     # A repeated write to the page that was emulated last: no walk.
     if vcpu.last_write_emul_ok and vcpu.last_emulated_frame == va >> 12:
         fast = error == PFEC_W | PFEC_P
-        if fast and not is_oos(d, vcpu.last_emulated_mfn):
+        gmfn = vcpu.last_emulated_mfn
+        threshold = d.config[0].threshold
+        if fast and not is_oos(d, gmfn) and (threshold < 2 or _count_write(d, v, gmfn) != threshold):
             d.counters[ctr.shadow_fault_fast_emulate] += 1
-            emulate(d, v, va, vcpu.last_emulated_mfn, True)
+            emulate(d, v, va, gmfn, True)
             return FIXED, error
         vcpu.last_write_emul_ok = 0
     # A magic entry: no walk either, unless its table is out of sync.
@@ -134,6 +166,8 @@ def _walk_and_protect(d, v, va, error):
         if missing:
             return missing, error
         vtlb_insert(d, v, va, frame_of(d.walk[0].l1e), error | PFEC_P)
+        if config.prealloc_first:
+            _make_room(d, v)
         flush, rewalk = _gw_remove_write_accesses(d, v, va)
         if flush:
             d.counters[ctr.shadow_rm_write_flush_tlb] += 1
@@ -145,6 +179,13 @@ def _walk_and_protect(d, v, va, error):
     if d.walk[0].version != state.gtable_dirty_version:
         d.counters[ctr.shadow_check_gwalk] += 1  # nothing runs beside us, so the second look finds the same
     return missing, error
+
+
+@jit
+def _make_room(d, v):
+    """Make room for the shadows that a walk may need: a new L1, and in a 64-bit guest an L3 and an L2."""
+    levels = d.vcpus[v].levels
+    prealloc(d, L1_TYPE[levels], 3 if levels == 4 else 1)
 
 
 @jit
@@ -162,19 +203,23 @@ def _slow_path(d, v, va, error, fast):
     gmfn, kind = p2m(d, gfn)
     write = error & PFEC_W != 0
     fetch = DEMAND_WRITE if write else DEMAND_READ
-    prealloc(d, L1_TYPE[vcpu.levels], 3 if vcpu.levels == 4 else 1)
+    if not config.prealloc_first:
+        # Too late: write access to this walk's tables is revoked, but for an L1 that is out of sync. If that is
+        # what is unshadowed for lack of memory, it is shadowed again with its writable mappings.
+        _make_room(d, v)
     sl1mfn = get_and_create_l1(d, v, gw, fetch)
     if sl1mfn == NOT_MAPPED:
         return GUEST, error
     slot = index_of(va, 1)
-    if config.oos and write and gmfn != INVALID and is_page_table(d, gmfn):
+    if config.oos and write and gmfn != INVALID and is_page_table(d, gmfn) and _unsync_is_due(d, v, gmfn):
         sh_unsync(d, v, gmfn, va)
     set_l1e(d, v, sl1mfn, slot, propagate_l1e(d, v, gw.l1e, vcpu.levels, gmfn, kind, gfn, fetch))
     if _has_snapshot(d, gw.l1mfn):
         snapshot = d.tables[oos_snapshot_lookup(d, gw.l1mfn)]
         set_entry(snapshot, guest_index(va, 1, vcpu.levels), vcpu.levels, gw.l1e)
         d.counters[ctr.snapshot_writes] += 1
-    _prefetch(d, v, sl1mfn, slot)
+    if config.prefetch:
+        _prefetch(d, v, sl1mfn, slot)
 
     if write and gmfn != INVALID and is_page_table(d, gmfn):
         if not is_oos(d, gmfn) or (config.user_unshadow and error & PFEC_U):
@@ -221,7 +266,7 @@ def _prefetch(d, v, sl1mfn, slot):
     first = guest_index(gw.va, 1, levels)
     in_snapshot = _has_snapshot(d, gw.l1mfn)
     snapshot = d.tables[oos_snapshot_lookup(d, gw.l1mfn) if in_snapshot else 0]
-    for i in range(1, min(512 - slot, PREFETCH_DISTANCE)):
+    for i in range(1, min(512 - slot, d.config[0].prefetch_distance)):
         if d.tables[sl1mfn, slot + i] != 0:
             return
         if gw.l1mfn == INVALID:

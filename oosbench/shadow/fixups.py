@@ -1,7 +1,7 @@
 """Remembering where an out-of-sync page is mapped writable, so that a resync need not search.
 
 Two ways, by preset. The *table* (Xen 7ee9469202): each vCPU has 13 buckets of 26, and a multiplication by 13
-where 26 was meant, so neighbouring buckets share half their entries. A full bucket forgets in silence.
+where 26 was meant (`fixup_stride`), so neighbours share half their entries. A full bucket forgets in silence.
 The *array* (Xen 50b74f55e0): two fixups with each slot; a third writable mapping costs the oldest its rights.
 """
 
@@ -14,16 +14,12 @@ from .guest import is_oos
 from .references import lower_l1e, maps_writable
 from .slots import find_slot
 from .state import (
-    FIXUP_BUCKETS,
-    FIXUP_ENTRIES,
     FIXUP_IN_ARRAY,
     FIXUP_IN_TABLE,
-    FIXUP_STRIDE,
-    FIXUPS_PER_SLOT,
     INVALID,
     MAX_SLOTS,
 )
-from .types import IS_L1
+from .types import IS_FL1, IS_L1
 
 IN_HAND = MAX_SLOTS  # where the fixups of a page wait while it moves from one slot to the next
 
@@ -33,9 +29,11 @@ def rm_write_from_sl1p(d, gmfn, smfn, slot):
     """Strip write access to `gmfn` from one remembered entry, if it is still what it was.
 
     The page may have been freed or reused since. One that is no L1 now is left alone without a count, and so
-    is a splintered superpage: the reason why fixups never help where the guest's direct map is made of those.
+    is a splintered superpage: the reason why fixups never help where the guest's direct map is made of those
+    (mended in Xen b42db2ecdf).
     """
-    if not IS_L1[d.shadows[smfn].type]:
+    kind = d.shadows[smfn].type
+    if not IS_L1[kind] and not (d.config[0].fl1_fixups and IS_FL1[kind]):
         return False
     entry = d.tables[smfn, slot]
     if maps_writable(entry, gmfn):
@@ -47,11 +45,19 @@ def rm_write_from_sl1p(d, gmfn, smfn, slot):
 
 
 @jit
+def _bucket(d, gmfn):
+    """Return the first entry of the table that may remember `gmfn`, and the one behind the last."""
+    config = d.config[0]
+    first = gmfn % config.fixup_buckets * config.fixup_stride
+    return first, first + config.fixup_bucket_entries
+
+
+@jit
 def _table_add(d, v, gmfn, smfn, slot):
     table = d.fixups[v]
-    first = gmfn % FIXUP_BUCKETS * FIXUP_STRIDE
     free = INVALID
-    for i in range(first, first + FIXUP_ENTRIES):
+    first, last = _bucket(d, gmfn)
+    for i in range(first, last):
         fixup = table[i]
         if fixup.gmfn == INVALID or not is_oos(d, fixup.gmfn):
             free = i  # the last free one is taken
@@ -69,18 +75,30 @@ def _table_add(d, v, gmfn, smfn, slot):
 
 
 @jit
+def _first(d, slot):
+    """Return the first of the fixups that go with a slot."""
+    return slot * d.config[0].fixups_per_slot
+
+
+@jit
 def _array_add(d, gmfn, smfn, slot):
     d.counters[ctr.shadow_oos_fixup_add] += 1
     v, at = find_slot(d, gmfn)
     vcpu = d.vcpus[v]
-    fixup = d.fixups[v][at * FIXUPS_PER_SLOT + vcpu.fixup_next[at]]
+    of_slot = d.fixups[v][_first(d, at) : _first(d, at + 1)]
+    if d.config[0].fixup_distinct:
+        for i in range(len(of_slot)):
+            if of_slot[i].gmfn == gmfn and of_slot[i].smfn == smfn and of_slot[i].slot == slot:
+                d.counters[ctr.shadow_oos_fixup_no_add] += 1
+                return
+    fixup = of_slot[vcpu.fixup_next[at]]
     if fixup.gmfn != INVALID:
         rm_write_from_sl1p(d, gmfn, fixup.smfn, fixup.slot)
         d.counters[ctr.shadow_oos_fixup_evict] += 1
     fixup.gmfn = gmfn
     fixup.smfn = smfn
     fixup.slot = slot
-    vcpu.fixup_next[at] = (vcpu.fixup_next[at] + 1) % FIXUPS_PER_SLOT
+    vcpu.fixup_next[at] = (vcpu.fixup_next[at] + 1) % d.config[0].fixups_per_slot
 
 
 @jit
@@ -102,9 +120,9 @@ def fixup_remove(d, gmfn):
     if d.config[0].fixups != FIXUP_IN_TABLE:
         return
     d.counters[ctr.shadow_oos_fixup_remove] += 1
-    first = gmfn % FIXUP_BUCKETS * FIXUP_STRIDE
+    first, last = _bucket(d, gmfn)
     for v in range(len(d.vcpus)):
-        for i in range(first, first + FIXUP_ENTRIES):
+        for i in range(first, last):
             if d.fixups[v][i].gmfn == gmfn:
                 d.fixups[v][i].gmfn = INVALID
 
@@ -139,17 +157,17 @@ def fixup_flush_gmfn(d, v, slot):
     kind = d.config[0].fixups
     if kind == FIXUP_IN_TABLE:
         d.counters[ctr.shadow_oos_fixup_flush_gmfn] += 1
-        first = gmfn % FIXUP_BUCKETS * FIXUP_STRIDE
+        first, last = _bucket(d, gmfn)
         stripped = False
         for w in range(len(d.vcpus)):
-            for i in range(first, first + FIXUP_ENTRIES):
+            for i in range(first, last):
                 fixup = d.fixups[w][i]
                 if fixup.gmfn == gmfn:
                     stripped |= rm_write_from_sl1p(d, gmfn, fixup.smfn, fixup.slot)
                     fixup.gmfn = INVALID
         return stripped
     if kind == FIXUP_IN_ARRAY:
-        for i in range(slot * FIXUPS_PER_SLOT, (slot + 1) * FIXUPS_PER_SLOT):
+        for i in range(_first(d, slot), _first(d, slot + 1)):
             fixup = d.fixups[v][i]
             if fixup.gmfn != INVALID:
                 rm_write_from_sl1p(d, gmfn, fixup.smfn, fixup.slot)
@@ -162,7 +180,7 @@ def fixup_flush_gmfn(d, v, slot):
 def forget_fixups(d, v, slot):
     """Empty the fixups that go with a slot."""
     if d.config[0].fixups == FIXUP_IN_ARRAY:
-        for i in range(slot * FIXUPS_PER_SLOT, (slot + 1) * FIXUPS_PER_SLOT):
+        for i in range(_first(d, slot), _first(d, slot + 1)):
             d.fixups[v][i].gmfn = INVALID
         d.vcpus[v].fixup_next[slot] = 0
 
@@ -171,8 +189,8 @@ def forget_fixups(d, v, slot):
 def move_fixups(d, v, source, target):
     """Move the fixups that go with a slot to another."""
     if d.config[0].fixups == FIXUP_IN_ARRAY:
-        for i in range(FIXUPS_PER_SLOT):
-            old, new = d.fixups[v][source * FIXUPS_PER_SLOT + i], d.fixups[v][target * FIXUPS_PER_SLOT + i]
+        for i in range(d.config[0].fixups_per_slot):
+            old, new = d.fixups[v][_first(d, source) + i], d.fixups[v][_first(d, target) + i]
             new.gmfn, new.smfn, new.slot = old.gmfn, old.smfn, old.slot
         d.vcpus[v].fixup_next[target] = d.vcpus[v].fixup_next[source]
         forget_fixups(d, v, source)

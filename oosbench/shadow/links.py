@@ -2,6 +2,9 @@
 
 Linking a table makes it reachable at once, without a TLB flush by the guest. So what becomes reachable must be
 in sync before: the one L1 that a new L2 entry points to; for a new L3 or L4 entry, every page of the domain.
+
+Done as soon as the L3 or L4 entry is set, as in 2008, that resync runs while tables of this very walk are not yet
+shadowed: it may make one of them writable again just before it becomes a page table. Hence the axis `resync_late`.
 """
 
 from __future__ import annotations
@@ -49,7 +52,7 @@ def set_upper(d, v, page, index, new):
                 gl1mfn = d.shadows[child].backpointer
                 if IS_L1[d.shadows[child].type] and is_oos(d, gl1mfn):
                     sh_resync(d, gl1mfn, BY_LINK)
-            else:
+            elif not d.config[0].resync_late:
                 resync_all(d, v, BY_UPPER_LINK)
     write_upper(d, kind, page, index, new)
     flush = False
@@ -127,15 +130,29 @@ def get_and_create_l1(d, v, walk, fetch):
     """
     va = walk.va
     levels = d.vcpus[v].levels
+    linked = False
     if levels == 4:
         if shadow_l3(d, v, va) == 0:
             child = _find_or_make(d, walk.l3mfn, L3_64)
             root = d.vcpus[v].shadow_table[0]
             set_upper(d, v, root, index_of(va, 4), propagate_upper(d, v, walk.l4e, 4, 4, child))
+            linked = True
         if shadow_l2(d, v, va) == 0:
             child = _find_or_make(d, walk.l2mfn, L2_64)
             sl3mfn = shadow_l3(d, v, va)
             set_upper(d, v, sl3mfn, index_of(va, 3), propagate_upper(d, v, walk.l3e, 3, 4, child))
+            linked = True
+    sl1mfn = _get_and_create_l1(d, v, walk, fetch)
+    if linked and d.config[0].oos and d.config[0].resync_late:
+        resync_all(d, v, BY_UPPER_LINK)
+    return sl1mfn
+
+
+@jit
+def _get_and_create_l1(d, v, walk, fetch):
+    """Return the shadow L1 page for a walk whose upper tables are linked."""
+    va = walk.va
+    levels = d.vcpus[v].levels
     sl2mfn = shadow_l2(d, v, va)
     if sl2mfn == 0:
         return sl2mfn  # a PAE root entry that was not present at the last CR3 load

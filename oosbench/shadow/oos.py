@@ -253,7 +253,7 @@ def _safe_not_to_sync(d, v, gmfn):
 
     The climb takes the remembered upper entry of each shadow, so every shadow on the way must have one
     reference and remember it. In 2-level mode it ends at one of the four pages of the root, where `v` is known
-    by the first: addresses from 1 GiB on look unreachable although they are not (fixed in Xen 7a54e4ba24).
+    by the first: addresses from 1 GiB on look unreachable although they are not (axis `skip_2level`).
     """
     levels = l1_levels(d, gmfn)
     smfn = hash_lookup(d, gmfn, L1_TYPE[levels])
@@ -262,6 +262,8 @@ def _safe_not_to_sync(d, v, gmfn):
         if shadow.references != 1 or shadow.up == 0 or (level == 3 and is_pinnable(d, L3_64)):
             return False
         smfn = shadow.up >> 9
+    if levels == 2 and d.config[0].skip_2level:
+        smfn &= ~3
     for i in range(4):
         if d.vcpus[v].shadow_table[i] == smfn:
             return False

@@ -30,10 +30,11 @@ def propagate_l1e(d, v, entry, levels, target, kind, gfn, fetch):
 
     Xen: l1e_propagate_from_guest.
     """
+    config = d.config[0]
     if entry & P == 0:
-        return GNP
+        return GNP if config.fast_fault_path and not config.no_gnp else 0
     if kind == MMIO_DM:
-        return mmio_magic(gfn, entry)
+        return mmio_magic(gfn, entry) if config.fast_fault_path else 0
     bits = entry & (P | RW | US | A)
     if levels > 2 and d.vcpus[v].nx:
         bits |= entry & NX
@@ -43,7 +44,7 @@ def propagate_l1e(d, v, entry, levels, target, kind, gfn, fetch):
         bits &= ~RW
     elif is_page_table(d, target):
         # No writable mapping of a page table, unless it may go out of sync with its shadow.
-        allowed = may_write(d, target) and (fetch == DEMAND_WRITE or not d.config[0].demand_rw)
+        allowed = may_write(d, target) and (fetch == DEMAND_WRITE or not config.demand_rw)
         if not allowed:
             bits &= ~RW
     return target << 12 | bits

@@ -39,18 +39,18 @@ def maps_writable(entry, gmfn):
 
 
 @jit
-def replace_l1e(d, sl1mfn, slot, new):
-    """Store a leaf entry that needs no fixup; take its references first, then drop the old ones."""
-    old = d.tables[sl1mfn, slot]
-    if old != new:
-        get_page_from_l1e(d, new)
-        d.tables[sl1mfn, slot] = new
-        d.counters[ctr.set_l1e_changed] += 1
-        put_page_from_l1e(d, old)
+def write_l1e(d, sl1mfn, slot, old, new):
+    """Store a leaf entry whose references were taken, and drop those of the old one."""
+    d.tables[sl1mfn, slot] = new
+    d.counters[ctr.set_l1e_changed] += 1
+    put_page_from_l1e(d, old)
 
 
 @jit
 def lower_l1e(d, sl1mfn, slot, new):
-    """Set a leaf entry to one that grants less: zero, or the same without RW."""
+    """Set a leaf entry to one that grants less: zero, or the same without RW. It needs no fixup."""
     d.counters[ctr.set_l1e_calls] += 1
-    replace_l1e(d, sl1mfn, slot, new)
+    old = d.tables[sl1mfn, slot]
+    if old != new:
+        get_page_from_l1e(d, new)
+        write_l1e(d, sl1mfn, slot, old, new)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..presets import FIXUPS, MAX_SLOTS, SNAPSHOTS, Preset
+from ..presets import CHOICES, FIXUPS, GUESSES, MAX_SLOTS, SNAPSHOTS, Preset, axes
 from . import counters as ctr
 
 INVALID = -1  # no frame, no slot
@@ -23,12 +23,10 @@ VTLB_ENTRIES = 13
 # Types of guest memory (Xen: p2m_type_t). A frame that nobody touched is RAM, so RAM is zero.
 RAM, RAM_RO, MMIO_DM = 0, 1, 2
 
-FIXUP_BUCKETS, FIXUP_ENTRIES, FIXUP_STRIDE = 13, 26, 13  # Xen multiplies by 13 where it means 26
-FIXUP_TABLE = FIXUP_BUCKETS * FIXUP_ENTRIES
-FIXUPS_PER_SLOT = 2
+# Axes of a `Preset` that are words, as numbers.
 FIXUP_NONE, FIXUP_IN_TABLE, FIXUP_IN_ARRAY = range(len(FIXUPS))
-
 SNAPSHOT_OFF, SNAPSHOT_UNTRUSTED, SNAPSHOT_TRUSTED = range(len(SNAPSHOTS))
+GUESS_NONE, GUESS_2008, GUESS_TODAY = range(len(GUESSES))
 
 
 def _record(fields: str, **wide: int) -> np.dtype:
@@ -48,7 +46,7 @@ VCPU = _record(
     "paged levels wp nx pse cr3 guest_root shadow_table l3table gl3e monitor_pages "
     "oos oos_va oos_snapshot fixup_next oos_fixup_used "
     "last_emulated_mfn_for_unshadow last_emulated_frame last_emulated_mfn last_write_emul_ok "
-    "last_write_was_pt last_writeable_pte_smfn vtlb_page vtlb_gfn vtlb_pfec",
+    "last_write_was_pt last_writeable_pte_smfn write_run write_run_mfn vtlb_page vtlb_gfn vtlb_pfec",
     shadow_table=4,
     l3table=4,
     gl3e=4,
@@ -74,9 +72,12 @@ STATE = _record(
     pending_value=2,
 )
 
-#: The axes of a `Preset`, and what the machine was built with.
+#: The axes of a `Preset` (the policy as its threshold), and what the machine was built with.
 CONFIG = _record(
-    "oos oos_slots fixups snapshot fixup_first demand_rw user_unshadow drop_ro_writes "
+    "oos threshold oos_slots fixups fixup_buckets fixup_bucket_entries fixup_stride fixups_per_slot snapshot "
+    "fast_fault_path fast_emulation virtual_tlb skip_verify early_unshadow writable_heuristics guesses "
+    "linux_l3_toplevel prefetch prefetch_distance fixup_first demand_rw user_unshadow drop_ro_writes "
+    "fixup_distinct fl1_fixups resync_late prealloc_first skip_2level no_gnp unsafe "
     "levels guest_pages pool_pages identity_root"
 )
 
@@ -147,7 +148,10 @@ def new_domain(preset: Preset, levels: int, vcpus: int, guest_pages: int, shadow
         If the host will not reserve the guest's memory.
     """
     pool = pool_pages(shadow_pages, guest_pages, vcpus)
-    fixups = (MAX_SLOTS + 1) * FIXUPS_PER_SLOT if preset.fixups == "array" else FIXUP_TABLE
+    if preset.fixups == "array":
+        fixups = (MAX_SLOTS + 1) * preset.fixups_per_slot
+    else:
+        fixups = preset.fixup_buckets * preset.fixup_bucket_entries
     domain = Domain(
         memory=np.zeros((guest_pages + 1, 512), np.int64),
         frames=np.zeros(guest_pages + 1, FRAME).view(np.recarray),
@@ -163,18 +167,17 @@ def new_domain(preset: Preset, levels: int, vcpus: int, guest_pages: int, shadow
         config=np.zeros(1, CONFIG).view(np.recarray),
     )
     config = domain.config[0]
-    config.oos = preset.oos
-    config.oos_slots = preset.oos_slots
-    config.fixups = FIXUPS.index(preset.fixups)
-    config.snapshot = SNAPSHOTS.index(preset.snapshot)
-    for axis in ("fixup_first", "demand_rw", "user_unshadow", "drop_ro_writes"):
-        config[axis] = getattr(preset, axis)
+    for axis, value in (axes(preset) | {"threshold": preset.threshold}).items():
+        if axis != "policy":
+            config[axis] = CHOICES[axis].index(value) if axis in CHOICES else value
     config.levels = levels
     config.guest_pages = guest_pages
     config.pool_pages = pool
     config.identity_root = guest_pages
-    domain.state.linux_l3_toplevel = True
+    domain.state.linux_l3_toplevel = preset.linux_l3_toplevel
     domain.fixups.gmfn = INVALID
-    for name in ("oos", "oos_snapshot", "last_emulated_mfn_for_unshadow", "last_emulated_frame", "last_emulated_mfn"):
+    for name in (
+        "oos oos_snapshot last_emulated_mfn_for_unshadow last_emulated_frame last_emulated_mfn write_run_mfn"
+    ).split():
         domain.vcpus[name] = INVALID
     return domain

@@ -9,6 +9,7 @@ from .entries import refresh_l1e
 from .guest import entry_size, guest_entry, is_oos, is_ram, p2m, set_entry
 from .hash import hash_lookup
 from .links import set_upper
+from .oos import BY_UPPER_LINK, resync_all
 from .propagate import propagate_upper, supports_superpages
 from .slots import oos_snapshot_lookup
 from .state import INVALID, SNAPSHOT_OFF
@@ -75,6 +76,8 @@ def _validate_upper(d, v, gmfn, index, smfn, kind):
                 child = hash_lookup(d, target, L1_TYPE[levels])
             elif not bad:
                 child = hash_lookup(d, target, L2_TYPE[levels] if level == 3 else L3_64)
+    if child != 0 and level > 2 and d.config[0].oos and d.config[0].resync_late:
+        resync_all(d, v, BY_UPPER_LINK)
     page, slot = smfn, index
     if kind == L2_32:
         page, slot = smfn + (index >> 8), 2 * (index & 255)

@@ -1,4 +1,7 @@
-"""The virtual TLB: what walks for the emulator found, 13 of them, by page number."""
+"""The virtual TLB: what walks for the emulator found, 13 of them, by page number.
+
+Without it (axis `virtual_tlb`) nothing is ever remembered.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ _PAGE_NUMBER = (1 << 52) - 1
 @jit
 def vtlb_insert(d, v, va, gfn, error):
     """Remember that a walk for `va` with error-code bits `error` found `gfn`. Xen: vtlb_insert."""
+    if not d.config[0].virtual_tlb:
+        return
     page = (va >> 12) & _PAGE_NUMBER
     vcpu = d.vcpus[v]
     vcpu.vtlb_page[page % VTLB_ENTRIES] = page

@@ -14,7 +14,7 @@ from .crash import DomainCrash
 from .guest import is_page_table, may_write
 from .references import lower_l1e, maps_writable
 from .shadow_walk import NOT_MAPPED, index_of, shadow_l1
-from .state import FIXUP_NONE, HASH_BUCKETS
+from .state import FIXUP_NONE, GUESS_NONE, GUESS_TODAY, HASH_BUCKETS
 from .types import LEVEL, ORDER
 
 NOTHING, REMOVED, UNFINDABLE = 0, 1, -1
@@ -24,9 +24,11 @@ _VADDR = (1 << 48) - 1
 _SELF_MAP = 0xC0000000
 _SELF_MAP_PAE_L2 = 0xC0600000
 _SELF_MAP_64 = (0, signed(0xFFFFF68000000000), signed(0xFFFFF6FB40000000), signed(0xFFFFF6FB7DA00000))
-# Linux and Solaris map all memory at one place. (Linux 2.6.27 moved it; these are those of June 2008.)
+# Linux and Solaris map all memory at one place; the 64-bit ones are those of June 2008.
 _LOWMEM, _LOWMEM_FRAMES = 0xC0000000, 0x38000
 _DIRECT_MAPS_64 = (signed(0xFFFF810000000000), 0x0000010000000000, signed(0xFFFFFE0000000000))
+# Since Linux 4.20, and from 2.6.27 to 4.19.
+_DIRECT_MAPS_64_TODAY = (signed(0xFFFF888000000000), signed(0xFFFF880000000000))
 
 
 @jit
@@ -46,12 +48,18 @@ def _guesses(d, v, gmfn, level, va):
     """Try the likely places; say whether no writable mapping is left. Frame and gfn are the same number."""
     if level == 0 and va != 0 and _guess(d, v, va, gmfn, ctr.shadow_writeable_h_6):
         return True
+    if d.config[0].guesses == GUESS_NONE:
+        return False
     levels = d.vcpus[v].levels
     if levels == 4:
         if level == 1 or level == 2 or level == 3:
             linear = _SELF_MAP_64[level] + ((va & _VADDR) >> (9 * level))
             if _guess(d, v, linear, gmfn, ctr.shadow_writeable_h_3):
                 return True
+        if d.config[0].guesses == GUESS_TODAY:
+            for base in _DIRECT_MAPS_64_TODAY:
+                if _guess(d, v, base + (gmfn << 12), gmfn, ctr.shadow_writeable_h_4):
+                    return True
         for base in _DIRECT_MAPS_64:
             if _guess(d, v, base + (gmfn << 12), gmfn, ctr.shadow_writeable_h_4):
                 return True
@@ -123,10 +131,11 @@ def remove_write_access(d, v, gmfn, level, va):
     if frame.type_count == 0 or (is_page_table(d, gmfn) and not may_write(d, gmfn)):
         return NOTHING
     d.counters[ctr.shadow_writeable] += 1
-    if v == d.state[0].current and _guesses(d, v, gmfn, level, va):
+    heuristics = d.config[0].writable_heuristics
+    if heuristics and v == d.state[0].current and _guesses(d, v, gmfn, level, va):
         return REMOVED
     last = d.vcpus[v].last_writeable_pte_smfn
-    if last != 0:
+    if heuristics and last != 0:
         before = frame.type_count
         if LEVEL[d.shadows[last].type] == 1:
             _rm_write_access_from_l1(d, v, last, gmfn)
