@@ -12,11 +12,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from . import __version__, recordings
+from .difference import first_difference
 from .errors import BadInput, UsageError
 from .experiment import PRESETS_TO_COMPARE, counters_frame, headline, resyncs_frame, run_each
 from .machine import Machine
 from .output import whole_file
 from .presets import DEFAULT, PRESETS, preset
+from .recordings import DIRECT_MAPS
 from .report import table_text, write_comparison
 from .result import Result
 from .shadow.crash import Crash
@@ -112,7 +114,7 @@ def _replay(options: argparse.Namespace) -> None:
         if Path(name).is_dir():
             raise UsageError(f"{name}: is a folder, must be a file")
     chosen = preset(options.preset)
-    machine = Machine(open_trace(options.trace), chosen)
+    machine = Machine(open_trace(options.trace, options.direct_map), chosen)
     with _Bar() as bar:
         label = f"{machine.trace.name} · {chosen.name}"
         deltas = list(machine.deltas(lambda done, total: bar(label, done, total))) if options.deltas else []
@@ -138,7 +140,7 @@ def _write(name: str, pieces: Iterable[str]) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    trace = open_trace(options.source)
+    trace = open_trace(options.source, options.direct_map)
     trace.write(options.out)
     print(f"{options.out}: {len(trace):,} events of {trace.name}", file=sys.stderr)
 
@@ -152,13 +154,29 @@ def _compare(options: argparse.Namespace) -> None:
         Path(options.out).mkdir(parents=True, exist_ok=True)
     results: list[Result] = []
     with _Bar() as bar:
-        results.extend(run_each(names, presets, progress=bar))
+        results.extend(run_each(names, presets, direct_map=options.direct_map, progress=bar))
     counters, resyncs = counters_frame(results), resyncs_frame(results)
     table = headline(counters, resyncs)
     print(table_text(table))
     if options.out is not None:
         for path in write_comparison(Path(options.out), table, counters, resyncs):
             print(path, file=sys.stderr)
+
+
+def _diff(options: argparse.Namespace) -> None:
+    names = options.presets.split(",")
+    if len(names) != 2:
+        raise UsageError(f"--presets is {options.presets}, must be two presets with a comma between")
+    trace = open_trace(options.trace, options.direct_map)
+    with _Bar() as bar:
+        found = first_difference(
+            trace, *names, guest_only=options.guest, progress=lambda done, total: bar(trace.name, done, total)
+        )
+    print(found or f"{trace.name}: no difference in {len(trace):,} events")
+
+
+def _validate(options: argparse.Namespace) -> None:
+    print(open_trace(options.file).describe())
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -186,6 +204,14 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=do)
         return sub
 
+    def from_recording(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "--direct-map",
+            choices=DIRECT_MAPS,
+            default=DIRECT_MAPS[0],
+            help="of a recording: how its kernel maps all memory, as recorded or by pages of 4 KiB",
+        )
+
     source = "a text trace, a recording's .npz, or the name of a bundled recording"
     sub = command("replay", _replay, "replay a trace on one machine")
     sub.add_argument("trace", metavar="TRACE", help=source)
@@ -194,13 +220,23 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--results", metavar="FILE", help="write the outcome of every event")
     sub.add_argument("--dump", metavar="FILE", help="write the final tables")
     sub.add_argument("--deltas", metavar="FILE", help="write the counters that each event moved (slower)")
+    from_recording(sub)
     sub = command("export", _export, "write a trace as text, gzip or .npz, by the name of OUT")
     sub.add_argument("source", metavar="NAME|FILE", help=source)
     sub.add_argument("out", metavar="OUT")
+    from_recording(sub)
     sub = command("compare", _compare, "replay traces on machines of several presets, and set them side by side")
     sub.add_argument("names", nargs="*", metavar="NAME", help=f"{source} (default: all bundled recordings)")
     sub.add_argument("--presets", default=",".join(PRESETS_TO_COMPARE), metavar="P,...", help="default: %(default)s")
     sub.add_argument("--out", metavar="DIR", help="write tables (CSV) and charts (SVG, PNG) there")
+    from_recording(sub)
+    sub = command("diff", _diff, "find the first event that ends differently on machines of two presets")
+    sub.add_argument("trace", metavar="TRACE", help=source)
+    sub.add_argument("--presets", required=True, metavar="A,B")
+    sub.add_argument("--guest", action="store_true", help="only what the guest can tell, not how a store was done")
+    from_recording(sub)
+    sub = command("validate", _validate, "read a trace, and say what it holds or what is wrong with it")
+    sub.add_argument("file", metavar="FILE", help=source)
     command("list", _list, "list recordings and presets")
     command("warm", _warm, "compile the shadow MMU ahead of time")
     return parser

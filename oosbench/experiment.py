@@ -23,6 +23,7 @@ def run_each(
     sources: Iterable[str | Trace | Recording],
     presets: Sequence[str | Preset] = PRESETS_TO_COMPARE,
     *,
+    direct_map: str = "recorded",
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Iterator[Result]:
@@ -33,6 +34,8 @@ def run_each(
     sources : iterable of str, Trace or Recording
         See `oosbench.open_trace`.
     presets : sequence of str or Preset
+    direct_map : {"recorded", "4k"}
+        For recordings; see `Recording.trace`.
     progress : callable, optional
         Called now and then with what is being done, the events done, and the events there are in it.
     cancelled : callable, optional
@@ -51,7 +54,7 @@ def run_each(
         for source in sources:
             if progress is not None:
                 progress(f"Reading {getattr(source, 'name', source)}", 0, 1)
-            trace = open_trace(source)
+            trace = open_trace(source, direct_map)
             for p in chosen:
                 told = None if progress is None else _name_progress(progress, f"{trace.name} · {p.name}")
                 yield Machine(trace, p, keep_outcomes=False).run(told, cancelled)

@@ -90,6 +90,8 @@ class Machine:
         self,
         progress: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
+        *,
+        stop: int | None = None,
     ) -> Result:
         """Replay the rest of the trace.
 
@@ -99,6 +101,8 @@ class Machine:
             Called now and then with the rows done and the rows there are.
         cancelled : callable, optional
             Asked now and then whether to stop.
+        stop : int, optional
+            Replay up to this row only, without it.
 
         Raises
         ------
@@ -107,7 +111,7 @@ class Machine:
         Crash
             If the original would have crashed; the message says on what, and where.
         """
-        total = len(self.trace.events)
+        total = len(self.trace.events) if stop is None else min(stop, len(self.trace.events))
         while self.row < total:
             if cancelled is not None and cancelled():
                 raise Cancelled(f"stopped at row {self.row:,} of {total:,}")

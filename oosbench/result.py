@@ -82,10 +82,17 @@ class Result:
         told = {group: {name: int(self.counters[name]) for name in names} for group, names in groups.items()}
         return json.dumps(told | {"oos_active": int(self.oos_active)}, indent=1) + "\n"
 
-    def outcome_lines(self) -> Iterator[str]:
-        """Yield one line per event: the line of the trace, and the outcome of an access."""
-        rows = self.trace.events.op != POKE
-        events, outcomes = self.trace.events[rows], self.outcomes[rows]
+    def outcome_lines(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
+        """Yield one line per event: the line of the trace, and the outcome of an access.
+
+        Parameters
+        ----------
+        start, stop : int, optional
+            Only of these rows of the trace.
+        """
+        events, outcomes = self.trace.events[start:stop], self.outcomes[start:stop]
+        rows = events.op != POKE
+        events, outcomes = events[rows], outcomes[rows]
         reads = (events.op == ACCESS) & (events.access & (PFEC_W | PFEC_I) == 0) & (events.address & 7 == 0)
         columns = (events.line, outcomes.outcome, outcomes.place, outcomes.value.view(np.uint64))
         halves = events.op == WRITEHL

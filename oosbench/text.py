@@ -180,16 +180,20 @@ _SPELL = {
 }
 
 
-def spell(parsed: Parsed) -> str:
-    """Return the text that a trace was read from, or, if it never was text, the usual spelling."""
-    lines = {1: _mode_line(parsed.mode)}
-    events = parsed.events
+def spell_events(events: np.ndarray) -> dict[int, str]:
+    """Return events (EVENT[n]) in the usual spelling, by the number of their line."""
+    lines: dict[int, str] = {}
     for op, spelled in set(zip(events.op.tolist(), events.spelled.tolist(), strict=True)):
         part = events[(events.op == op) & (events.spelled == spelled)]
         letters, least = FIELDS[OPS[op]]
         columns = [_SPELL[letter](part) for letter in letters[: least + spelled]]
         words = zip(repeat(OPS[op], len(part)), *columns, strict=True)
         lines.update(zip(part.line.tolist(), map(" ".join, words), strict=True))
-    lines.update(parsed.verbatim)
+    return lines
+
+
+def spell(parsed: Parsed) -> str:
+    """Return the text that a trace was read from, or, if it never was text, the usual spelling."""
+    lines = {1: _mode_line(parsed.mode)} | spell_events(parsed.events) | parsed.verbatim
     end = "" if lines.pop(0, None) is not None else "\n"
     return "\n".join(lines[i] for i in sorted(lines)) + end

@@ -160,6 +160,17 @@ class Trace:
         counts = np.bincount(self.events.op, minlength=len(OPS))
         return pd.Series(counts, index=pd.Index(OPS, name="op"), name=self.name)
 
+    def describe(self) -> str:
+        """Return a few lines that say what the trace holds."""
+        modes = {2: "2-level", 3: "PAE", 4: "64-bit"}
+        told = [
+            f"{self.name}: {modes[self.levels]} guest, {self.vcpus} vCPU{'s' * (self.vcpus > 1)}, "
+            f"{self.guest_pages:,} pages ({self.guest_pages / 256:,.1f} MiB), {len(self):,} events"
+        ]
+        counts = self.counts()
+        told += [f"  {op:<8}{count:>12,}" for op, count in counts[counts > 0].items()]
+        return "\n".join(told)
+
     # --- checking ----------------------------------------------------------------------------------------------
 
     def validate(self) -> Trace:

@@ -53,12 +53,12 @@ def trace():
 @pytest.fixture(scope="session")
 def recorded():
     """Return a function that turns a bundled recording into a trace, once."""
-    known: dict[str, Trace] = {}
+    known: dict[tuple[str, str], Trace] = {}
 
-    def read(name: str) -> Trace:
-        if name not in known:
-            known[name] = recordings.load(name).trace()
-        return known[name]
+    def read(name: str, direct_map: str = "recorded") -> Trace:
+        if (name, direct_map) not in known:
+            known[name, direct_map] = recordings.load(name).trace(direct_map)
+        return known[name, direct_map]
 
     return read
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -157,6 +158,37 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(words, told, in_folder, 
     assert told in message[0]
     assert "Traceback" not in captured.err
     assert sorted(in_folder.iterdir()) == before
+
+
+def test_diff_tells_where_two_presets_part(capsys):
+    assert run("diff", T0, "--presets", "A,E") == 0
+    assert "WRITE" in capsys.readouterr().out
+    assert run("diff", "sqlite", "--presets", "E,nosnap") == 0
+    assert capsys.readouterr().out == "sqlite: no difference in 23,904 events\n"
+    assert run("diff", "sqlite", "--presets", "A,E", "--guest") == 0
+    assert "FAULT 0x2" in capsys.readouterr().out
+    assert run("diff", T0, "--presets", "A") == 2
+    assert "must be two presets with a comma between" in capsys.readouterr().err
+
+
+def test_validate_says_what_a_trace_holds_or_what_is_wrong(in_folder, capsys):
+    assert run("validate", T0) == 0
+    told = capsys.readouterr().out
+    assert "64-bit guest, 1 vCPU, 1,024 pages (4.0 MiB), 10 events" in told
+    assert re.search(r"^  POKE +1,032$", told, re.M)
+    (in_folder / "bad.trace").write_text("MODE 4 1 16 256\nCR3 0 0x1001\n")
+    assert run("validate", "bad.trace") == 2
+    assert "bad.trace, line 2: a root must be aligned to 4096 bytes" in capsys.readouterr().err
+
+
+def test_a_recording_can_have_a_direct_map_of_small_pages(in_folder):
+    assert run("replay", "sqlite", "--direct-map", "4k", "--counters", "c.json") == 0
+    told = json.loads((in_folder / "c.json").read_text())
+    assert told["perfc"]["shadow_writeable_h_6"] == 0 < told["perfc"]["shadow_writeable_h_7"]
+    assert run("export", "sqlite", "small.trace.gz", "--direct-map", "4k") == 0
+    assert run("replay", "small.trace.gz", "--counters", "d.json") == 0
+    assert (in_folder / "c.json").read_bytes() == (in_folder / "d.json").read_bytes()
+    assert run("replay", "small.trace.gz", "--direct-map", "4k") == 2
 
 
 def test_wrong_usage_is_exit_code_two(capsys):

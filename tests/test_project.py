@@ -34,7 +34,7 @@ FLOORS = [
     ["recordings"],
     ["dump", "result", "sources"],
     ["machine"],
-    ["experiment", "charts", "warm"],
+    ["difference", "experiment", "charts", "warm"],
     ["report"],
     ["panels"],
     ["__main__"],

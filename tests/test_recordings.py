@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from oosbench import Machine, Recording, RecordingError, experiment, open_trace, recordings
+from oosbench import Machine, Recording, RecordingError, TraceError, experiment, open_trace, recordings
 from oosbench.recordings import _recording
 
 from . import golden
@@ -35,6 +35,23 @@ def test_counters_are_those_of_the_original(name, variant, recorded, tally):
     assert golden.differences(result, expected) == {}
     tally["counters"] += len(expected)
     tally["runs"] += 1
+
+
+@pytest.mark.parametrize("variant", sorted(set(golden.VARIANTS) - {"array"}))
+@pytest.mark.parametrize("name", NAMES)
+def test_counters_with_a_direct_map_of_small_pages_are_those_of_the_original(name, variant, recorded, tally):
+    result = Machine(recorded(name, "4k"), variant, keep_outcomes=False).run()
+    expected = golden.counters(golden.RECORDINGS / f"{name}.dm4k.{variant}.json")
+    assert golden.differences(result, expected) == {}
+    tally["counters"] += len(expected)
+    tally["runs"] += 1
+
+
+def test_another_direct_map_is_for_recordings_alone(trace):
+    with pytest.raises(RecordingError, match="direct map is '1g', must be one of recorded, 4k"):
+        open_trace("sqlite", "1g")
+    with pytest.raises(TraceError, match=r"t0\.trace\.gz: is a trace, its direct map is what it is"):
+        open_trace(trace("t0"), "4k")
 
 
 @pytest.mark.parametrize("name", NAMES)

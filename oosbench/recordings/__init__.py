@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from ._recording import Recording, bundled, load
-
-__all__ = ["Recording", "bundled", "load"]
+from ._recording import DIRECT_MAPS as DIRECT_MAPS
+from ._recording import Recording as Recording
+from ._recording import bundled as bundled
+from ._recording import load as load

@@ -13,12 +13,14 @@ from ..columns import read_columns
 from ..errors import RecordingError
 from ..events import EVENT
 from ..trace import Trace
-from ..x86 import PFEC_I, PFEC_U, PFEC_W, signed
+from ..x86 import PFEC_I, PFEC_U, PFEC_W, P, signed
 from . import convert as rules
+from .direct_map import EXTRA_PAGES, L3_ENTRY, ROOT_INDEX, small_pages
 
 RAM_PAGES = 2**18  # 1 GiB
 SHADOW_PAGES = 4096
 DIRECT_MAP = signed(0xFFFF888000000000)
+DIRECT_MAPS = ("recorded", "4k")
 
 _ROWS = {"ev": "u1", "dt": "u4", "page": "u4", "lvl": "u1", "idx": "u2", "flags": "u2", "frame": "u4", "va": "u8"} | {
     "ip_kernel": "?",
@@ -84,28 +86,51 @@ class Recording:
         """Return a recording of nothing."""
         return cls("empty", {name: np.zeros(0, kind) for name, kind in _ROWS.items()})
 
-    def trace(self) -> Trace:
+    def trace(self, direct_map: str = "recorded") -> Trace:
         """Return the recording as a trace for one vCPU (rules: `oosbench.recordings.convert`).
 
         The machine's own accessed and dirty bits take the place of the recorded hardware's.
+
+        Parameters
+        ----------
+        direct_map : {"recorded", "4k"}
+            Whether the guest's kernel maps all memory as it did, mostly by large pages, or by pages of 4 KiB
+            (`oosbench.recordings.direct_map`).
+
+        Raises
+        ------
+        RecordingError
+            If there is no such direct map.
         """
+        if direct_map not in DIRECT_MAPS:
+            raise RecordingError(f"direct map is {direct_map!r}, must be one of {', '.join(DIRECT_MAPS)}")
         rows, touches, touched, keys, regions = _ready(self)
+        pages, name = RAM_PAGES, self.name
+        head = np.zeros(0, EVENT)
+        if direct_map == "4k":
+            pages, name = RAM_PAGES + EXTRA_PAGES, f"{self.name} (4k direct map)"
+            of_root = np.isin(rows.kind, (rules.ROW_WRITE, rules.ROW_INIT)) & (rows.level == 4)
+            rows.value[of_root & (rows.index == ROOT_INDEX) & (rows.value & P != 0)] = L3_ENTRY
+            head = small_pages(RAM_PAGES)
+        memory = np.zeros((pages, 512), np.int64)
+        memory[head["address"] >> 12, (head["address"] & 4095) >> 3] = head["value"]
         room = len(rows) + 3 * len(touches) + 515 * int(np.count_nonzero(rows.kind == rules.ROW_LINK))
-        events = np.empty(room, EVENT).view(np.recarray)
+        events = np.concatenate([head, np.empty(room, EVENT)]).view(np.recarray)
         n = rules.convert(
             rows,
             touches,
             touched,
             DIRECT_MAP,
-            np.zeros((RAM_PAGES, 512), np.int64),
-            np.full(RAM_PAGES, -1, np.int32),
-            np.zeros(RAM_PAGES, np.bool_),
+            memory,
+            np.full(pages, -1, np.int32),
+            np.zeros(pages, np.bool_),
             np.zeros(keys, np.int64),
             np.zeros(regions, np.int64),
-            np.zeros(RAM_PAGES, np.int64),
+            np.zeros(pages, np.int64),
             events,
+            len(head),
         )
-        return Trace(4, 1, RAM_PAGES, SHADOW_PAGES, events[:n].copy(), self.name).validate()
+        return Trace(4, 1, pages, SHADOW_PAGES, events[:n].copy(), name).validate()
 
 
 def load(name: str) -> Recording:

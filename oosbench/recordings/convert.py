@@ -144,7 +144,7 @@ def _touch(events, n, memory, live, retired, root, va, access):
 
 
 @entry
-def convert(rows, touches, touched, direct_map, memory, live, retired, seen, region_changed, linked, events):
+def convert(rows, touches, touched, direct_map, memory, live, retired, seen, region_changed, linked, events, n):
     """Turn a recording into events.
 
     Parameters
@@ -156,7 +156,7 @@ def convert(rows, touches, touched, direct_map, memory, live, retired, seen, reg
     direct_map : int
         Where the kernel maps all memory.
     memory : int64[frames, 512]
-        Zero; the tables as the trace stores them.
+        The tables as the trace stores them.
     live : int32[frames]
         -1; the incarnation of the table that a frame is.
     retired : bool[frames]
@@ -164,15 +164,16 @@ def convert(rows, touches, touched, direct_map, memory, live, retired, seen, reg
     seen : int64[keys], region_changed : int64[regions], linked : int64[frames]
         Zero; when a touch with that key came through, a region's L1 table was written or an address in it
         invalidated, a frame became or ceased to be a table.
-    events : EVENT[n]
-        Filled from the first on.
+    events : EVENT[...]
+        Filled from row `n` on.
+    n : int
+        How many events there are already.
 
     Returns
     -------
     int
         How many events there are.
     """
-    n = 0
     now = 1
     upper_changed = 0
     root = NOT_MAPPED
