@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from . import __version__, recordings
+from . import __version__, defects, recordings
 from .difference import first_difference
 from .errors import BadInput, UsageError
 from .experiment import PRESETS_TO_COMPARE, counters_frame, headline, resyncs_frame, run_each
@@ -179,6 +179,10 @@ def _validate(options: argparse.Namespace) -> None:
     print(open_trace(options.file).describe())
 
 
+def _defects(options: argparse.Namespace) -> None:
+    print(defects.told())
+
+
 def _list(options: argparse.Namespace) -> None:
     def section(title: str, lines: Iterable[tuple[str, str]]) -> None:
         print(title)
@@ -237,6 +241,9 @@ def _parser() -> argparse.ArgumentParser:
     from_recording(sub)
     sub = command("validate", _validate, "read a trace, and say what it holds or what is wrong with it")
     sub.add_argument("file", metavar="FILE", help=source)
+    command(
+        "defects", _defects, "replay the traces that show the defects of 2008, and say what a guest would have seen"
+    )
     command("list", _list, "list recordings and presets")
     command("warm", _warm, "compile the shadow MMU ahead of time")
     return parser

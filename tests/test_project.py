@@ -34,7 +34,7 @@ FLOORS = [
     ["recordings"],
     ["dump", "result", "sources"],
     ["machine"],
-    ["difference", "experiment", "charts", "warm"],
+    ["defects", "difference", "experiment", "charts", "warm"],
     ["report"],
     ["panels"],
     ["__main__"],

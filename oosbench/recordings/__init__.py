@@ -5,4 +5,5 @@ from __future__ import annotations
 from ._recording import DIRECT_MAPS as DIRECT_MAPS
 from ._recording import Recording as Recording
 from ._recording import bundled as bundled
+from ._recording import data_folder as data_folder
 from ._recording import load as load

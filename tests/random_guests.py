@@ -1,0 +1,343 @@
+"""Small guests made up by hypothesis: every mode, every trick, and a text that a person can read.
+
+A guest has a few address spaces that share kernel windows onto all of memory (a large page, small pages, a user's
+window, and the tables mapped into themselves), four leaf tables and four upper ones. What it then does is a list of
+short steps, drawn one by one and independent of each other, so that a failure shrinks to few of them.
+
+A *wild* guest stores what it likes and flushes when it likes; every preset may see other stale translations, and the
+oracle says which of them are legal. A *careful* guest flushes all its vCPUs between changing a table and using it;
+then every preset must give it the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import NamedTuple
+
+from hypothesis import strategies as st
+
+from oosbench.x86 import NX, PSE, RW, US, A, D, G, P, entry_size, unsigned
+
+FRAMES = 64
+KERNEL, USER_WINDOW = P | RW | A | D, P | RW | US | A | D
+
+# Frames and what they are for. In PAE guests a root is 32 bytes of its frame.
+ROOTS = (1, 2, 3, 4)
+KERNEL_L3, KERNEL_L2, KERNEL_L1, USER_WINDOW_L1 = 5, 6, 7, 8
+L3S, L2S = (9, 10), (11, 12, 13, 14)
+L1S = (15, 16, 18, 21)  # three of them, 15, 18 and 21, have the same home among three slots
+DATA = (30, 31, 32, 33)
+NO_RAM = 0xFEE00
+TABLES = (*L3S, *L2S, *L1S)
+
+
+class Geometry(NamedTuple):
+    """Where things are in a mode: entries of a table, shift of an L2 entry, the windows."""
+
+    entries: int
+    shift: int
+    large: int  # all memory by one large page
+    small: int  # all memory by small pages
+    user: int  # the leaf tables, for the user
+    self_map: int  # the tables of the user half, through themselves
+
+
+GEOMETRY = {
+    2: Geometry(1024, 22, 0x40000000, 0x40400000, 0x40800000, 0xC0000000),
+    3: Geometry(512, 21, 0x40000000, 0x40200000, 0x40400000, 0xC0000000),
+    4: Geometry(512, 21, 0x8000000000, 0x8000200000, 0x8000400000, 0x10000000000),
+}
+INDICES = (0, 1, 31, 32, 33, 511)
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A guest before it is text.
+
+    Attributes
+    ----------
+    levels, vcpus, spaces : int
+    careful : bool
+        Whether all vCPUs flush between a change of a table and the next use of memory.
+    late : frozenset of int
+        vCPUs that start with paging off.
+    steps : list of tuple
+        What it does; see `steps`.
+    """
+
+    levels: int
+    vcpus: int
+    spaces: int
+    careful: bool
+    late: frozenset[int]
+    steps: list[tuple]
+    _wp_off: set[int] = field(default_factory=set, init=False, repr=False)
+
+    def text(self) -> str:
+        """Return the trace of the guest."""
+        return "\n".join([f"MODE {self.levels} {self.vcpus} {FRAMES} 0", *self._tables(), *self._events()]) + "\n"
+
+    # --- the tables it starts with ---------------------------------------------------------------------------
+
+    def _root(self, space: int) -> int:
+        """Return the guest-physical address of a root."""
+        return ROOTS[space] << 12 | (32 * space if self.levels == 3 else 0)
+
+    def _tables(self):
+        size = entry_size(self.levels)
+
+        def poke(frame: int, index: int, entry: int) -> str:
+            return f"POKE {(frame << 12) + index * size:#x} {unsigned(entry):#x}"
+
+        def leads_to(frame: int, bits: int = USER_WINDOW) -> int:
+            return frame << 12 | bits
+
+        large = KERNEL | PSE
+        for space in range(self.spaces):
+            root, base = ROOTS[space], self._root(space) // size % self._entries
+            if self.levels == 2:
+                for i in range(4):
+                    yield poke(root, i, leads_to(L1S[(i + space) % 4]))
+                yield poke(root, 256, large)
+                yield poke(root, 257, leads_to(KERNEL_L1, KERNEL))
+                yield poke(root, 258, leads_to(USER_WINDOW_L1))
+                yield poke(root, 768, leads_to(root, KERNEL))
+            elif self.levels == 3:
+                l2 = L2S[space]
+                yield poke(root, base, leads_to(l2, P))
+                yield poke(root, base + 1, leads_to(KERNEL_L2, P))
+                yield poke(root, base + 3, leads_to(L3S[0], P))
+                for i in range(4):
+                    yield poke(l2, i, leads_to(L1S[(i + space) % 4]))
+            else:
+                l3 = L3S[space % 2]
+                yield poke(root, 0, leads_to(l3))
+                yield poke(root, 1, leads_to(KERNEL_L3))
+                yield poke(root, 2, leads_to(root, KERNEL))
+        if self.levels == 3:
+            # The L2 tables of space 0, and this one, seen through the fourth.
+            yield poke(L3S[0], 0, leads_to(L2S[0], KERNEL))
+            yield poke(L3S[0], 1, leads_to(KERNEL_L2, KERNEL))
+            yield poke(L3S[0], 3, leads_to(L3S[0], KERNEL))
+        if self.levels == 4:
+            yield poke(KERNEL_L3, 0, leads_to(KERNEL_L2))
+            for i, l3 in enumerate(L3S):
+                yield poke(l3, 0, leads_to(L2S[i]))
+                for k in range(4):
+                    yield poke(L2S[i], k, leads_to(L1S[(i + k) % 4]))
+        if self.levels > 2:
+            yield poke(KERNEL_L2, 0, large)
+            yield poke(KERNEL_L2, 1, leads_to(KERNEL_L1, KERNEL))
+            yield poke(KERNEL_L2, 2, leads_to(USER_WINDOW_L1))
+        for frame in range(1, FRAMES):
+            yield poke(KERNEL_L1, frame, leads_to(frame, KERNEL))
+        for frame in L1S:
+            yield poke(USER_WINDOW_L1, frame, leads_to(frame))
+        for i, frame in enumerate(L1S):
+            for index in (0, 1, 31, 32):
+                yield poke(frame, index, leads_to(DATA[(i + index) % 4]))
+
+    @property
+    def _entries(self) -> int:
+        return GEOMETRY[self.levels].entries
+
+    # --- what it does ----------------------------------------------------------------------------------------
+
+    def _events(self):
+        space = {v: v % self.spaces for v in range(self.vcpus)}
+        paged = {v for v in range(self.vcpus) if v not in self.late}
+        unflushed = False
+        self._wp_off.clear()
+        for v in sorted(paged):
+            yield f"CR3 {v} {self._root(space[v]):#x}"
+        for step in self.steps:
+            what, v = step[0], step[1] % self.vcpus
+            if what == "cr3":
+                if v not in paged:
+                    self._wp_off.discard(v)
+                paged.add(v)
+                space[v] = step[2] % self.spaces
+                yield f"CR3 {v} {self._root(space[v]):#x}"
+                continue
+            if self.careful and unflushed and what in ("access", "edit", "sweep", "promote"):
+                for w in sorted(paged):
+                    yield f"CR3 {w} {self._root(space[w]):#x}"
+                unflushed = False
+            unflushed |= what in ("store", "edit", "sweep", "promote", "clear")
+            yield from getattr(self, f"_{what}")(v, v in paged, *step[2:])
+
+    def _user_va(self, table: int, index: int) -> int:
+        return table << GEOMETRY[self.levels].shift | index % self._entries << 12
+
+    def _access(self, v, paged, table, index, offset, kind, user):
+        va = (self._user_va(table, index) if paged else DATA[table % 4] << 12) + offset
+        who = "u" if user and paged else "s"
+        if kind == "w" and who == "s" and v in self._wp_off:
+            # This may have to be emulated, and then there must be something to store.
+            yield f"WRITE {v} {va:#x} 0x0 {1 if offset % 8 else 4}"
+        else:
+            yield f"ACCESS {v} {va:#x} {kind} {who}"
+
+    def _store(self, v, paged, window, frame, index, entry, how):
+        """Store an entry of a table through one of the windows."""
+        g, size = GEOMETRY[self.levels], entry_size(self.levels)
+        index = index % self._entries
+        if frame in L3S and self.levels == 3:
+            frame = L2S[frame % 2]
+        if window == "user" and frame not in L1S:
+            window = "small"
+        if window == "self":
+            # The entries of the current space's user half, wherever its tables are.
+            va = g.self_map + (size * (frame % 2 * self._entries + index))
+        else:
+            va = getattr(g, window) + (frame << 12) + index * size
+        if not paged:
+            va = (frame << 12) + index * size
+        user = window == "user" and paged
+        value = unsigned(entry) & (2**32 - 1 if size == 4 else 2**64 - 1)
+        if how == "halves" and size == 8 and not user:
+            yield f"WRITEHL {v} {va:#x} {value:#x}"
+        elif how in (1, 2, 4) and how < size:
+            yield f"WRITE {v} {va:#x} {value & (1 << 8 * how) - 1:#x} {how} {'u' if user else 's'}"
+        elif user:
+            yield f"WRITE {v} {va:#x} {value:#x} {size} u"
+        else:
+            yield f"WRITE {v} {va:#x} {value:#x}"
+
+    def _edit(self, v, paged, table, index, entry):
+        """Use an address, change its entry in the table that the guest started with there, and use it again."""
+        use = self._access(v, paged, table, index, 0, "r", False)
+        yield from use
+        frame = L1S[(table + v % self.spaces % (2 if self.levels == 4 else 4)) % 4]
+        yield from self._store(v, paged, "small", frame, index, entry, "whole")
+
+    def _sweep(self, v, paged, index, entry):
+        """Change an entry of every leaf table: more of them than there are slots."""
+        for table in range(4):
+            yield from self._edit(v, paged, table, index, entry)
+
+    def _clear(self, v, paged, frame):
+        """Clear the start of a table, as a kernel does before it uses the frame for something else."""
+        for index in range(3):
+            yield from self._store(v, paged, "small", frame, index, 0, "whole")
+
+    def _promote(self, v, paged, table, other):
+        """Change a leaf table, then make it an upper one (in a 64-bit guest), and use it as such."""
+        yield from self._edit(v, paged, table, 0, L1S[other] << 12 | USER_WINDOW)
+        if self.levels == 4:
+            for l3 in L3S:
+                leaf = L1S[(table + v % self.spaces % 2) % 4] << 12 | USER_WINDOW
+                yield from self._store(v, paged, "small", l3, 0, leaf, "whole")
+            yield from self._access(v, paged, 0, 0, 0, "r", False)
+
+    def _invlpg(self, v, paged, table, index):
+        yield f"INVLPG {v} {self._user_va(table, index):#x}"
+
+    def _switch(self, v, paged, which, on):
+        if which == "WP":
+            (self._wp_off.discard if on else self._wp_off.add)(v)
+        yield f"{which} {v} {on}"
+
+    def _blow(self, v, paged):
+        yield "BLOW"
+
+
+# --- strategies --------------------------------------------------------------------------------------------------
+
+vcpu = st.integers(0, 3)
+table_number = st.integers(0, 3)
+index = st.sampled_from(INDICES)
+bits = st.sampled_from([0x67, 0x67, 0x67, 0x65, 0x63, 0x27, 0x47, 0x07, 0x25, 0x00, 0x66])
+
+
+@st.composite
+def leaf_entries(draw, levels: int) -> int:
+    """Return an L1 entry: data mostly, at times a table, a device, or nothing.
+
+    Never an L2 of a PAE guest: that is a root, and a user's store to a loaded root is the end of the guest.
+    """
+    target = draw(st.sampled_from([*DATA, *DATA, *L1S, L1S[0] if levels == 3 else L2S[0], NO_RAM, 0]))
+    if target == 0:
+        return draw(st.sampled_from([0, 0, 0xE00]))
+    return target << 12 | draw(bits) | draw(st.sampled_from([0, 0, 0, NX, G]))
+
+
+@st.composite
+def upper_entries(draw) -> int:
+    """Return an L2 or L3 entry: a table, a large page, or nothing."""
+    if draw(st.integers(0, 7)) == 0:
+        return draw(st.sampled_from([0, 0x67 | PSE, 0x63 | PSE, 0x23 | PSE, 0x65 | PSE]))
+    return draw(st.sampled_from([*L1S, *L1S, *L2S])) << 12 | draw(bits)
+
+
+def stores(levels: int, careful: bool) -> st.SearchStrategy:
+    """Return steps that store an entry."""
+    ways = ["large", "small", "small", "self", "user"]
+    hows = ["whole"] if careful else ["whole", "whole", "whole", "halves", 4, 1]
+    leaf = st.tuples(
+        st.just("store"),
+        vcpu,
+        st.sampled_from([w for w in ways if w != "self" or not careful]),
+        st.sampled_from(L1S),
+        index,
+        leaf_entries(levels),
+        st.sampled_from(hows),
+    )
+    # Roots of 2-level guests are tables too; those of PAE guests are read only when they are loaded.
+    uppers = {2: ROOTS[:2], 3: L2S, 4: (*L2S, *L3S)}[levels]
+    upper = st.tuples(
+        st.just("store"),
+        vcpu,
+        st.sampled_from(["large", "small"]),
+        st.sampled_from(uppers),
+        st.integers(0, 2),
+        upper_entries(),
+        st.just("whole"),
+    )
+    return st.one_of(leaf, leaf, leaf, leaf, leaf, upper)
+
+
+def steps(levels: int, careful: bool) -> st.SearchStrategy:
+    """Return one step of a guest: a tuple of what, vCPU, and the rest."""
+    access = st.tuples(
+        st.just("access"),
+        vcpu,
+        table_number,
+        index,
+        st.sampled_from([0, 8, 1]),
+        st.sampled_from("rrwwx"),
+        st.booleans(),
+    )
+    flush = st.tuples(st.just("cr3"), vcpu, st.integers(0, 3))
+    one = st.tuples(st.just("invlpg"), vcpu, table_number, index)
+    edit = st.tuples(st.just("edit"), vcpu, table_number, index, leaf_entries(levels))
+    store = stores(levels, careful)
+    kinds = [access, access, access, edit, edit, edit, store, store, flush, one]
+    rare = [
+        st.tuples(st.just("sweep"), vcpu, index, leaf_entries(levels)),
+        st.tuples(st.just("promote"), vcpu, table_number, table_number),
+        st.tuples(st.just("clear"), vcpu, st.sampled_from(TABLES)),
+        st.tuples(st.just("switch"), vcpu, st.sampled_from(["WP", "NX"]), st.integers(0, 1)),
+        st.tuples(st.just("blow"), vcpu),
+    ]
+    if not careful:
+        rare.append(st.tuples(st.just("switch"), vcpu, st.just("PSE"), st.integers(0, 1)))
+    return st.one_of(*kinds, st.one_of(*rare))
+
+
+@st.composite
+def guests(draw, careful: bool = False) -> Guest:
+    """Return a guest."""
+    levels = draw(st.sampled_from([4, 3, 2]))
+    vcpus = draw(st.integers(1, 3))
+    late = draw(st.sampled_from([frozenset()] * 4 + [frozenset({vcpus - 1})]))
+    return Guest(
+        levels=levels,
+        vcpus=vcpus,
+        spaces=draw(st.integers(2, 4)),
+        careful=careful,
+        late=late,
+        # Many short lists rather than a long one: hypothesis keeps lists short, and empties a short one at once.
+        steps=list(chain.from_iterable(draw(st.lists(steps(levels, careful), max_size=10)) for _ in range(8))),
+    )
