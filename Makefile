@@ -1,6 +1,7 @@
 # make figures   the main job: bundled recordings through the presets; tables and charts under results/
 # make lab       open the workbench in JupyterLab
 # make test      run every test
+# make mutants   break the shadow MMU in one place at a time, and see the tests notice (a quarter of an hour)
 #
 # Each sets up what it needs in .venv first. Inside an active conda or virtual environment: make lab PY=python
 PYTHON ?= python3
@@ -10,7 +11,7 @@ OUT    ?= results
 own     = $(filter .venv/%,$(PY))
 install = $(PY) -m pip install --quiet --disable-pip-version-check $(if $(own),--constraint constraints.txt) --editable
 
-.PHONY: figures lab test setup-base setup-lab setup-test clean
+.PHONY: figures lab test mutants setup-base setup-lab setup-test clean
 
 figures: setup-base
 	$(PY) -m oosbench compare --out $(OUT)
@@ -22,6 +23,9 @@ lab: setup-lab
 test: setup-test
 	$(PY) -m oosbench warm
 	$(PY) -m pytest $(PYTESTFLAGS)
+
+mutants: setup-test
+	$(PY) -m tests.mutants $(MUTANTS)
 
 # In .venv a stamp remembers that an install is current; in an environment of your own, pip looks each time.
 setup-base: $(if $(own),.venv/base,install-base)

@@ -216,10 +216,11 @@ def _parser() -> argparse.ArgumentParser:
             help="of a recording: how its kernel maps all memory, as recorded or by pages of 4 KiB",
         )
 
+    machine = "a preset, see 'list', and any of its axes as NAME+AXIS=VALUE"
     source = "a text trace, a recording's .npz, or the name of a bundled recording"
     sub = command("replay", _replay, "replay a trace on one machine")
     sub.add_argument("trace", metavar="TRACE", help=source)
-    sub.add_argument("--preset", default=DEFAULT, metavar="P", help=f"what machine (default {DEFAULT}); see 'list'")
+    sub.add_argument("--preset", default=DEFAULT, metavar="P", help=f"{machine} (default {DEFAULT})")
     sub.add_argument("--counters", metavar="FILE", help="write all counters as JSON")
     sub.add_argument("--results", metavar="FILE", help="write the outcome of every event")
     sub.add_argument("--dump", metavar="FILE", help="write the final tables")
@@ -231,12 +232,14 @@ def _parser() -> argparse.ArgumentParser:
     from_recording(sub)
     sub = command("compare", _compare, "replay traces on machines of several presets, and set them side by side")
     sub.add_argument("names", nargs="*", metavar="NAME", help=f"{source} (default: all bundled recordings)")
-    sub.add_argument("--presets", default=",".join(PRESETS_TO_COMPARE), metavar="P,...", help="default: %(default)s")
+    sub.add_argument(
+        "--presets", default=",".join(PRESETS_TO_COMPARE), metavar="P,...", help=f"{machine}; default: %(default)s"
+    )
     sub.add_argument("--out", metavar="DIR", help="write tables (CSV) and charts (SVG, PNG) there")
     from_recording(sub)
     sub = command("diff", _diff, "find the first event that ends differently on machines of two presets")
     sub.add_argument("trace", metavar="TRACE", help=source)
-    sub.add_argument("--presets", required=True, metavar="A,B")
+    sub.add_argument("--presets", required=True, metavar="A,B", help=machine)
     sub.add_argument("--guest", action="store_true", help="only what the guest can tell, not how a store was done")
     from_recording(sub)
     sub = command("validate", _validate, "read a trace, and say what it holds or what is wrong with it")
