@@ -14,9 +14,11 @@ from .presets import preset as find_preset
 from .result import Result, resync_frame
 from .shadow import counters as ctr
 from .shadow import replay
+from .shadow.auditor import Auditor, new_auditor
 from .shadow.crash import Crash, DomainCrash, NotInSlots, PoolDry
 from .shadow.state import RESYNC, new_domain
 from .trace import Trace
+from .violation import Violation, violations
 
 CHUNK = 16384  # rows between two looks at `cancelled`: a few hundredths of a second
 _LOG = 4 * replay.LOG_MARGIN
@@ -69,6 +71,7 @@ class Machine:
         self.outcomes = np.zeros(len(trace.events) if keep_outcomes else 0, replay.RESULT).view(np.recarray)
         self.row = 0
         self._log: list[np.ndarray] = []
+        self._auditor = new_auditor(self.domain)
         replay.start(self.domain)
 
     def step(self) -> str:
@@ -120,6 +123,43 @@ class Machine:
                 progress(self.row, total)
         return self.result()
 
+    def audit(self) -> list[Violation]:
+        """Check the invariants (`oosbench.shadow.audit`), and return those that do not hold: none is right.
+
+        It changes nothing. I12, which holds right after a CR3 load alone, is for `run_audited`.
+        """
+        replay.audit(self.domain, self._auditor)
+        return violations(self._auditor)
+
+    def run_audited(self, stop: int | None = None) -> list[Violation]:
+        """Replay the rest of the trace, and check the invariants after every event.
+
+        An audit looks at all shadows and at all frames: tens of microseconds in a guest of some hundred frames,
+        milliseconds in one of a GiB.
+
+        Parameters
+        ----------
+        stop : int, optional
+            Replay up to this row only, without it.
+
+        Returns
+        -------
+        list of Violation
+            Those after the first event that had some, where the replay ends (``machine.row`` is behind it). Empty
+            if it came to its end.
+
+        Raises
+        ------
+        Crash
+            If the original would have crashed.
+        """
+        total = len(self.trace.events) if stop is None else stop
+        while self.row < total:
+            self._replay(total, self._auditor)
+            if self._auditor.count[0]:
+                return violations(self._auditor)
+        return []
+
     def deltas(self, progress: Callable[[int, int], None] | None = None) -> Iterator[str]:
         """Replay the rest event by event, and yield for each the counters that it moved.
 
@@ -156,13 +196,19 @@ class Machine:
         """Yield the lines that describe all tables as they are."""
         return dump(self.domain)
 
-    def _replay(self, stop: int) -> None:
-        """Replay up to a row, emptying the log of content passes as it fills."""
+    def _replay(self, stop: int, auditor: Auditor | None = None) -> None:
+        """Replay up to a row, emptying the log of content passes as it fills; with an auditor, up to what it finds."""
+        rows = (self.trace.events, self.outcomes)
         while self.row < stop:
             try:
-                self.row = replay.run(self.domain, self.trace.events, self.outcomes, self.row, stop)
+                if auditor is None:
+                    self.row = replay.run(self.domain, *rows, self.row, stop)
+                else:
+                    self.row = replay.run_audited(self.domain, auditor, *rows, self.row, stop)
             except Crash as crash:
                 raise self._explain(crash) from None
+            if auditor is not None and auditor.count[0]:
+                return
             if self.row < stop:
                 self._log.append(self._pending_log())
                 self.domain.state[0].resyncs = 0

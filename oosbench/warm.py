@@ -72,4 +72,6 @@ def warm(progress: Callable[[int, int], None] | None = None) -> None:
         return
     with Compiling(progress or (lambda done, total: None)):
         Machine(Trace.from_text(_TINY)).run()
+        Machine(Trace.from_text(_TINY)).run_audited()
+        Machine(Trace.from_text(_TINY)).audit()
         Recording.empty().trace()

@@ -32,7 +32,7 @@ FLOORS = [
     ["trace"],
     ["shadow"],
     ["recordings"],
-    ["dump", "result", "sources"],
+    ["dump", "result", "sources", "violation"],
     ["machine"],
     ["defects", "difference", "experiment", "charts", "warm"],
     ["report"],

@@ -29,6 +29,9 @@ stands in its docstring. The files import one way, each only from those above it
 `emulate.py`          emulated writes to page tables
 `fault.py`            the page-fault handler and prefetch
 `control.py`          CR3, INVLPG, mode changes
+`auditor.py`          violations of invariants, and room to count in
+`audit_counts.py`     audits of references, hash and pool
+`audit.py`            the invariants, one function each
 `replay.py`           one access; one event after the other
 ====================  ==============================================================================
 """

@@ -8,6 +8,7 @@ from .._jit import entry, jit
 from ..events import ACCESS, BLOW, CR3, INVLPG, NX, P2M, POKE, PSE, WP, WRITE, WRITEHL
 from ..x86 import PFEC_I, PFEC_W, A, D, frame_of
 from . import counters as ctr
+from .audit import audit_all
 from .control import invlpg, load_cr3, setup, update_paging_modes
 from .fault import GUEST, page_fault
 from .guest import is_oos, store
@@ -24,6 +25,7 @@ RESULT = np.dtype([("outcome", np.int8), ("place", np.int64), ("value", np.int64
 
 # Rows of the log that one event could fill at most, and then some.
 LOG_MARGIN = 4096
+_NOBODY = np.int64(-1)  # (as a Python number it would make the compiler copy every audit)
 _TRIES = 40  # faults of one access, after which it is given up
 
 
@@ -141,6 +143,7 @@ def _execute(d, event):
         vcpu.wp = event.value
     elif op == NX:
         vcpu.nx = event.value
+        state.nx_switched = 1  # which flushes nothing: an audit cannot tell what NX was when an entry was made
     elif op == PSE:
         vcpu.pse = event.value
         update_paging_modes(d, v)
@@ -149,6 +152,22 @@ def _execute(d, event):
     elif op == BLOW:
         blow_tables(d)
     return outcome, place, value
+
+
+@jit
+def _replay_row(d, events, results, i):
+    """Do the event, or the POKE, in row `i`."""
+    event = events[i]
+    if event.op == POKE:
+        store(d, event.address >> 12, event.address & 4095, event.value, np.int64(event.width))
+        return
+    d.state[0].event = i
+    d.counters[ctr.events] += 1
+    outcome, place, value = _execute(d, event)
+    if len(results) > 0:
+        results[i].outcome = outcome
+        results[i].place = place
+        results[i].value = value
 
 
 @entry
@@ -172,22 +191,47 @@ def run(d, events, results, start, stop):
     Crash
         If the original would have crashed; ``state.event`` is the row.
     """
-    state = d.state[0]
     for i in range(start, stop):
-        event = events[i]
-        if event.op == POKE:
-            store(d, event.address >> 12, event.address & 4095, event.value, np.int64(event.width))
-            continue
-        if state.resyncs + LOG_MARGIN > len(d.resyncs):
+        if d.state[0].resyncs + LOG_MARGIN > len(d.resyncs):
             return i
-        state.event = i
-        d.counters[ctr.events] += 1
-        outcome, place, value = _execute(d, event)
-        if len(results) > 0:
-            results[i].outcome = outcome
-            results[i].place = place
-            results[i].value = value
+        _replay_row(d, events, results, i)
     return stop
+
+
+@entry
+def run_audited(d, a, events, results, start, stop):
+    """Replay rows `start` to `stop` of a trace, and check every invariant after each event.
+
+    Parameters
+    ----------
+    d : Domain
+    a : Auditor
+        Takes down the violations; after the first event that has some, the replay ends.
+    events, results, start, stop
+        As for `run`.
+
+    Returns
+    -------
+    int
+        The row to go on with.
+    """
+    for i in range(start, stop):
+        if d.state[0].resyncs + LOG_MARGIN > len(d.resyncs):
+            return i
+        _replay_row(d, events, results, i)
+        event = events[i]
+        if event.op != POKE:
+            loaded = event.op == CR3 or event.op == PSE
+            audit_all(d, a, np.int64(event.vcpu) if loaded else _NOBODY)
+            if a.count[0] != 0:
+                return i + 1
+    return stop
+
+
+@entry
+def audit(d, a):
+    """Check every invariant that holds between any two events; the violations are with the auditor."""
+    audit_all(d, a, _NOBODY)
 
 
 @entry

@@ -65,7 +65,7 @@ FIXUP = _record("gmfn smfn slot")
 
 #: What there is once in a domain, and the stores of the instruction that is being executed.
 STATE = _record(
-    "current event oos_active linux_l3_toplevel gtable_dirty_version hash_walking free_chunks resyncs "
+    "current event oos_active linux_l3_toplevel nx_switched gtable_dirty_version hash_walking free_chunks resyncs "
     "pending_stores pending_va pending_value store_size stores_emulated mmio_handled injected_error",
     free_chunks=MAX_ORDER + 1,
     pending_va=2,
