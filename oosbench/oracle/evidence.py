@@ -79,18 +79,18 @@ class Evidence:
         """Say whether the machine's memory differs from the oracle's own in some bytes."""
         return read(self._machine.__getitem__, place, width) != read(self.memory.word, place, width)
 
-    def landed(self, vcpu: Vcpu, va: int, access: int, walk: Walk, width: int, value: int, later: int = 0) -> int:
+    def landed(self, vcpu: Vcpu, va: int, access: int, width: int, value: int, later: int) -> int:
         """Return where a store went that left no place: to where the value is now, and was not before.
 
         The walk of another store may have set the bits `later` in it meanwhile.
         """
-        return self._holder(self._landings(vcpu, va, access, walk), width, value, later)
+        return self._holder(self._landings(vcpu, va, access), width, value, later)
 
-    def find_store(self, vcpu: Vcpu, va: int, access: int, walk: Walk, width: int, value: int, later: int) -> int:
+    def find_store(self, vcpu: Vcpu, va: int, access: int, width: int, value: int, later: int) -> int:
         """Return where a store went, and report if no legal walk explains that."""
-        place = self.landed(vcpu, va, access, walk, width, value, later)
+        place = self.landed(vcpu, va, access, width, value, later)
         if place == NOWHERE:
-            legal = [at for at in self._landings(vcpu, va, access, walk) if self.mmu.is_ram(at >> 12)]
+            legal = [at for at in self._landings(vcpu, va, access) if self.mmu.is_ram(at >> 12)]
             if legal:
                 wanted = value & (1 << 8 * width) - 1
                 self.report(va, MEMORY, f"{legal[0]:#x} does not hold the {wanted:#x} that was stored")
@@ -129,13 +129,11 @@ class Evidence:
         """Say whether a walk of memory, done now, lets the access through, with all bits set that it sets."""
         return walk.is_marked(access) and self.mmu.permits(vcpu, walk, access)
 
-    def _landings(self, vcpu: Vcpu, va: int, access: int, walk: Walk) -> Iterator[int]:
+    def _landings(self, vcpu: Vcpu, va: int, access: int) -> Iterator[int]:
         """Yield the places where a legal TLB may let an access go, the one by memory as it is first."""
-        if self.hits(vcpu, access, walk):
-            yield walk.frame << 12 | (va & 4095)
-        for other in self.mmu.remembered(vcpu, va):
-            if other.is_marked(access) and self.mmu.permitted(vcpu, other, access):
-                yield other.frame << 12 | (va & 4095)
+        for walk in self.mmu.remembered(vcpu, va):
+            if walk.is_marked(access) and self.mmu.permitted(vcpu, walk, access):
+                yield walk.frame << 12 | (va & 4095)
 
     def ends(self, vcpu: Vcpu, va: int) -> list[int]:
         """Return the frames where a walk that a TLB may remember ends, whatever its rights."""

@@ -120,7 +120,7 @@ class Oracle:
         if outcome == "OK":
             self._check_place(vcpu, va, access, walk, place)
         elif outcome == "EMUL":
-            place = evidence.find_store(vcpu, va, access, walk, width, value, 0)
+            place = evidence.find_store(vcpu, va, access, width, value, 0)
         else:
             self._check_end(vcpu, va, access, walk, outcome, place)
             place = -1
@@ -137,12 +137,12 @@ class Oracle:
             if not went_on and (at == va or not self._did_store(vcpu, at, half, walk, later)):
                 self._check_end(vcpu, at, PFEC_W, walk, outcome, None)
                 break
-            touched += self._store(evidence.find_store(vcpu, at, PFEC_W, walk, 4, half, later), 4, half)
+            touched += self._store(evidence.find_store(vcpu, at, PFEC_W, 4, half, later), 4, half)
         evidence.compare(va, touched)
 
     def _did_store(self, vcpu: Vcpu, va: int, value: int, walk: Walk, later: int) -> bool:
         """Say whether the high half was stored though the event came to another end."""
-        place = self._evidence.landed(vcpu, va, PFEC_W, walk, 4, value, later)
+        place = self._evidence.landed(vcpu, va, PFEC_W, 4, value, later)
         if place < 0:
             return False
         permitted = self._mmu.permits(vcpu, walk, PFEC_W) and self._mmu.is_ram(walk.frame)
