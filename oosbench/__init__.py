@@ -34,5 +34,7 @@ from .result import Result as Result
 from .shadow.crash import Crash as Crash
 from .sources import open_trace as open_trace
 from .trace import Trace as Trace
+from .watch import Watched as Watched
+from .watch import watch as watch
 
 __version__ = "0.1.0"
