@@ -96,7 +96,8 @@ def judged(text: str, doctored: str = "", memory: dict[int, int] | None = None, 
 
 
 def kinds(text: str, doctored: str = "", memory: dict[int, int] | None = None, preset: str = "full") -> list[str]:
-    return [finding.kind for finding in judged(text, doctored, memory, preset)]
+    """Return the kinds of what `judged` finds; "end" is what shows only when all of memory is compared."""
+    return ["end" if found.va is None else found.kind for found in judged(text, doctored, memory, preset)]
 
 
 LEVELS = pytest.mark.parametrize("levels", [2, 3, 4])
@@ -306,6 +307,26 @@ def test_a_store_needs_the_leaf_marked_dirty_and_a_read_must_not_mark_it(levels)
 
 
 @EACH_LEVEL
+def test_a_walk_that_marks_an_entry_accessed_marks_only_the_leaf_of_a_store_dirty(levels, way):
+    place, word, _ = way
+    assert kinds(unmarked(levels, way, READ, 3), memory={place: word}) == ["memory"]
+    found = [] if way == ON_THE_WAY[levels][-1] else ["memory"]
+    assert kinds(unmarked(levels, way, "ACCESS 0 X0 w u\n", 3), memory={place: word}) == found
+
+
+@LEVELS
+def test_a_store_needs_marks_unless_it_went_over_them(levels):
+    # At the offset that the entry has in its table, but in another frame.
+    place, word, a = ON_THE_WAY[levels][-1]
+    text = unmarked(levels, ON_THE_WAY[levels][-1], "WRITE 0 X0 0x77 4\n", 2)
+    assert kinds(text) == []
+    assert kinds(text, memory={place: word & ~(2 * a)}) == ["A/D"]
+    emulated = unmarked(levels, ON_THE_WAY[levels][-1], f"WRITE 0 {X[levels] + 16:#x} 0x77 4\n", 2)
+    assert kinds(emulated, "EMUL") == []
+    assert kinds(emulated, "EMUL", {place: word & ~(2 * a)}) == ["A/D"]
+
+
+@EACH_LEVEL
 def test_no_other_bit_of_an_entry_changes(levels, way):
     place, word, a = way
     for other in (word | a << 4, word & ~a):  # one of the guest's own bits set; A cleared
@@ -438,11 +459,11 @@ def test_all_of_memory_is_compared_at_the_end():
 def test_an_emulated_store_may_go_where_a_legal_walk_ends(levels):
     remap = guest(levels, REMAP + "WRITE 0 X0 0x77 4\n")
     # The machine stored to frame c; pretend that it was another.
-    for frame, found in ((0x8, []), (0xC, []), (0x9, ["memory"] * 2)):
+    for frame, found in ((0x8, []), (0xC, []), (0x9, ["memory", "end"])):
         elsewhere = {0x8000: 0, 0xC000: 0} | {frame << 12: 0x77}
         assert kinds(remap, "EMUL", elsewhere) == found
     flushed = guest(levels, REMAP + "CR3 0 ROOT\nWRITE 0 X0 0x77 4\n")
-    assert kinds(flushed, "EMUL", {0x8000: 0x77, 0xC000: 0}) == ["memory"] * 2
+    assert kinds(flushed, "EMUL", {0x8000: 0x77, 0xC000: 0}) == ["memory", "end"]
 
 
 def test_an_emulated_store_of_what_was_there_already_changes_nothing():
@@ -462,7 +483,23 @@ def test_an_illegal_store_is_told_once():
 def test_an_emulated_store_needs_rights_and_a_mapping():
     assert kinds(guest(4, "WRITE 0 X4 0x77\n"), "EMUL") == ["translation"]
     assert kinds(guest(4, "WRITE 0 X3 0x77\n"), "EMUL", {0xB000: 0x77}) == ["rights"]
+    marked = guest(4, "WRITE 0 X3 0x77\n").replace("0xb025", "0xb065")
+    assert kinds(marked, "EMUL", {0xB000: 0x77}) == ["rights"]
     assert kinds(guest(4, "WP 0 0\nWRITE 0 X3 0x77\n"), "EMUL") == []
+    # What is mapped since is no RAM, but the TLB may have the old mapping.
+    device = guest(4, REMAP.replace("0xc067", "0x50067") + "WRITE 0 X0 0x77\n")
+    assert kinds(device, "EMUL", {0x8000: 0x77}) == []
+    assert kinds(guest(4, "P2M 8 mmio\nWRITE 0 X0 0x77\n"), "EMUL", {0x8000: 0x77}) == ["translation", "end"]
+
+
+def test_a_store_that_is_lost_is_told_once_for_both_its_words():
+    text = guest(4, "WRITE 0 0x200004 0x1122334455667788\n")
+    assert kinds(text, "EMUL") == []
+    assert kinds(text, "EMUL", {0x8000: 0, 0x8008: 5}) == ["memory"]
+
+
+def test_nothing_is_asked_of_the_event_that_ends_the_domain():
+    assert kinds(guest(4, READ), "DEAD") == []
 
 
 def test_a_store_to_read_only_memory_may_be_dropped():
@@ -533,10 +570,11 @@ def test_one_of_the_halves_may_go_to_a_device():
     assert kinds(guest(4, HALVES), "STUCK", {0x8000: 0}) == ["stuck"]
 
 
-def test_a_half_may_go_over_the_entry_that_maps_it():
-    # 2-level, and entry 4 of the table maps the table itself: the high half takes that away, with A and D clear,
-    # and the low half's walk sets them again.
-    text = guest(2, "WRITEHL 0 0x40400c 0x502300000000\n").replace("CR3", "POKE 0x5010 0x5067\nCR3", 1)
+@pytest.mark.parametrize("entry", [0x5023, 0x5003, 0x5007])
+def test_a_half_may_go_over_the_entry_that_maps_it(entry):
+    # 2-level, and entry 4 of the table maps the table itself: the high half takes that away, with A or D clear,
+    # and the low half's walk sets them again. The last of the three is then as it was before.
+    text = guest(2, f"WRITEHL 0 0x40400c {entry << 32:#x}\n").replace("CR3", "POKE 0x5010 0x5067\nCR3", 1)
     assert kinds(text) == []
     assert kinds(text, memory={0x5010: 0x5123}) == ["memory"]
 
@@ -707,7 +745,7 @@ def test_every_kind_is_explained():
     assert all(KINDS.values())
 
 
-# What the original's own test bed found legal, an independent walker of it too, must be legal here.
+# The original code gave these outcomes, so that whatever else is found is a false alarm.
 KNOWN = {"emulate": {"missing P"}, "preoos": {"missing P"}}
 
 
@@ -719,7 +757,7 @@ def test_a_trace_of_the_original_gives_no_other_finding(name, variant, trace):
     assert watched.crash is None
 
 
-# Not each with each, which would take more than a minute; all five, and the three ways to treat a store.
+# Not each recording under each preset, and not redis, which would take a minute more.
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "preset"),
@@ -728,8 +766,7 @@ def test_a_trace_of_the_original_gives_no_other_finding(name, variant, trace):
         ("sqlite", "array"),
         ("sqlite", "emulate"),
         ("gcc", "emulate"),
-        ("python", "full"),
-        ("redis", "array"),
+        ("python", "array"),
         ("forkexec", "full"),
     ],
 )

@@ -8,6 +8,7 @@ made here.
 `finding.py`  what can be wrong
 `memory.py`   guest memory, and the values that a TLB may still remember
 `mmu.py`      vCPUs, the walk of memory as it is, and all walks that a TLB may remember
+`evidence.py` the machine's memory beside the oracle's own: what an event did to it
 `judge.py`    the rules, by event and outcome
 """
 

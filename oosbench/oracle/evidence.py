@@ -46,11 +46,13 @@ class Evidence:
 
     # --- memory -------------------------------------------------------------------------------------------------
 
-    def walk(self, vcpu: Vcpu, va: int, access: int, start: int = 0, stored: int = 0) -> Walk:
+    def walk(self, vcpu: Vcpu, va: int, access: int, start: int = 0, stored: int = 0, anywhere: bool = False) -> Walk:
         """Walk memory as it is, and take over the A and D bits that this walk may have set.
 
-        The event's stores cover `stored` bytes from the address `start` on, in whatever frame.
+        The event's stores cover `stored` bytes from the guest-physical address `start` on; or, if it is not known
+        what frame they went to, from the same offset in any.
         """
+        offset = 4095 if anywhere else -1
         walk = self.mmu.walk(vcpu, va)
         if walk.is_marked(access) or not self.mmu.permits(vcpu, walk, access):
             return walk
@@ -60,8 +62,8 @@ class Evidence:
             word = self.memory.word(number)
             marked = word | wanted << shift
             self.memory.set_word(number, word | (self._machine[number] & marked))
-            if (place - start) & 4095 < stored:
-                # The store may have gone over this very entry: whether it was marked before cannot be seen.
+            if 0 <= (place - start) & offset < stored:
+                # The store went over this very entry, or may have: whether it was marked before cannot be seen.
                 self.memory.was(number, marked)
         return self.mmu.walk(vcpu, va)
 
@@ -117,7 +119,7 @@ class Evidence:
             if held & ~later == value & ~later:
                 if self.changed(place, width):
                     return place
-                if best < 0 or held == value:
+                if best < 0:
                     best = place
             elif place >> 12 in self.mmu.read_only and best == NOWHERE:
                 best = DROPPED

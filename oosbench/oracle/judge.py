@@ -116,8 +116,9 @@ class Oracle:
 
     def _judge_write(self, vcpu: Vcpu, va: int, access: int, width: int, value: int, outcome: str, place: int) -> None:
         evidence = self._evidence
-        walk = evidence.walk(vcpu, va, access, va, width)
-        if outcome == "OK":
+        hit = outcome == "OK"
+        walk = evidence.walk(vcpu, va, access, place if hit else va, width, not hit)
+        if hit:
             self._check_place(vcpu, va, access, walk, place)
         elif outcome == "EMUL":
             place = evidence.find_store(vcpu, va, access, width, value, 0)
@@ -132,7 +133,7 @@ class Oracle:
         touched: tuple[int, ...] = ()
         went_on = outcome in ("OK", "EMUL")
         for at, half, covered, later in ((va + 4, value >> 32, 8, self._marked_later), (va, value, 4, 0)):
-            walk = evidence.walk(vcpu, at, PFEC_W, va, covered)
+            walk = evidence.walk(vcpu, at, PFEC_W, va, covered, True)
             touched += walk.at
             if not went_on and (at == va or not self._did_store(vcpu, at, half, walk, later)):
                 self._check_end(vcpu, at, PFEC_W, walk, outcome, None)
