@@ -62,6 +62,8 @@ class Guest:
         Whether all vCPUs flush between a change of a table and the next use of memory.
     late : frozenset of int
         vCPUs that start with paging off.
+    base : int
+        Where the leaf tables map, in entries of a 2-level root: at 0, or beyond 1 GiB. Other guests have 0.
     steps : list of tuple
         What it does; see `steps`.
     """
@@ -71,6 +73,7 @@ class Guest:
     spaces: int
     careful: bool
     late: frozenset[int]
+    base: int
     steps: list[tuple]
 
     def text(self) -> str:
@@ -97,7 +100,7 @@ class Guest:
             root, base = ROOTS[space], self.root(space) // size % self._entries
             if self.levels == 2:
                 for i in range(4):
-                    yield poke(root, i, leads_to(L1S[(i + space) % 4]))
+                    yield poke(root, self.base + i, leads_to(L1S[(i + space) % 4]))
                 yield poke(root, 256, large)
                 yield poke(root, 257, leads_to(KERNEL_L1, KERNEL))
                 yield poke(root, 258, leads_to(USER_WINDOW_L1))
@@ -168,7 +171,7 @@ class Story:
         yield f"CR3 {v} {self.guest.root(self.space[v]):#x}"
 
     def _user_va(self, table: int, index: int) -> int:
-        return table << self.g.shift | index % self.g.entries << 12
+        return (self.guest.base + table) << self.g.shift | index % self.g.entries << 12
 
     def _access(self, v, table, index, offset, kind, user):
         if self.guest.careful and self.unflushed:
@@ -194,7 +197,7 @@ class Story:
             window = "small"
         if window == "self":
             # The entries of the current space's user half, wherever its tables are.
-            va = self.g.self_map + self.size * (frame % 2 * self.g.entries + index)
+            va = self.g.self_map + self.size * ((self.guest.base + frame % 2) * self.g.entries + index)
         else:
             va = getattr(self.g, window) + (frame << 12) + index * self.size
         if v not in self.paged:
@@ -252,6 +255,17 @@ class Story:
 
 # --- strategies --------------------------------------------------------------------------------------------------
 
+
+class Kind(NamedTuple):
+    """What the steps of a guest depend on."""
+
+    levels: int
+    careful: bool
+    base: int
+    nx: bool  # whether entries may have NX
+    alone: bool  # whether there is one vCPU
+
+
 vcpu = st.integers(0, 3)
 table_number = st.integers(0, 3)
 index = st.sampled_from(INDICES)
@@ -259,17 +273,18 @@ bits = st.sampled_from([0x67, 0x67, 0x67, 0x65, 0x63, 0x27, 0x47, 0x07, 0x25, 0x
 
 
 @st.composite
-def leaf_entries(draw, levels: int, careful: bool) -> int:
+def leaf_entries(draw, kind: Kind) -> int:
     """Return an L1 entry: data mostly, at times a table, a device, or nothing.
 
     Never an L2 of a PAE guest: that is a root, and a user's store to a loaded root is the end of the guest. Nor does a
     careful guest let users store to a table that may map itself, which some presets unshadow and need again for ever.
+    NX is there only where every vCPU that derives an entry has it on.
     """
-    target = draw(st.sampled_from([*DATA, *DATA, *L1S, L1S[0] if levels == 3 else L2S[0], NO_RAM, 0]))
+    target = draw(st.sampled_from([*DATA, *DATA, *L1S, L1S[0] if kind.levels == 3 else L2S[0], NO_RAM, 0]))
     if target == 0:
         return draw(st.sampled_from([0, 0, 0xE00]))
-    mine = ~US if careful and target in TABLES else ~0
-    return target << 12 | draw(bits) & mine | draw(st.sampled_from([0, 0, 0, NX, G]))
+    mine = ~US if kind.careful and target in TABLES else ~0
+    return target << 12 | draw(bits) & mine | draw(st.sampled_from([0, 0, 0, NX if kind.nx else 0, G]))
 
 
 @st.composite
@@ -280,34 +295,34 @@ def upper_entries(draw) -> int:
     return draw(st.sampled_from([*L1S, *L1S, *L2S])) << 12 | draw(bits)
 
 
-def stores(levels: int, careful: bool) -> st.SearchStrategy:
+def stores(kind: Kind) -> st.SearchStrategy:
     """Return steps that store an entry."""
     ways = ["large", "small", "small", "self", "user"]
-    hows = ["whole"] if careful else ["whole", "whole", "whole", "halves", 4, 1]
+    hows = ["whole"] if kind.careful else ["whole", "whole", "whole", "halves", 4, 1]
     leaf = st.tuples(
         st.just("store"),
         vcpu,
-        st.sampled_from([w for w in ways if w != "self" or not careful]),
+        st.sampled_from([w for w in ways if w != "self" or not kind.careful]),
         st.sampled_from(L1S),
         index,
-        leaf_entries(levels, careful),
+        leaf_entries(kind),
         st.sampled_from(hows),
     )
     # Roots of 2-level guests are tables too; those of PAE guests are read only when they are loaded.
-    uppers = {2: ROOTS[:2], 3: L2S, 4: (*L2S, *L3S)}[levels]
+    uppers = {2: ROOTS[:2], 3: L2S, 4: (*L2S, *L3S)}[kind.levels]
     upper = st.tuples(
         st.just("store"),
         vcpu,
         st.sampled_from(["large", "small"]),
         st.sampled_from(uppers),
-        st.integers(0, 2),
+        st.integers(0, 2).map(lambda i: kind.base + i),
         upper_entries(),
         st.just("whole"),
     )
     return st.one_of(leaf, leaf, leaf, leaf, leaf, upper)
 
 
-def steps(levels: int, careful: bool) -> st.SearchStrategy:
+def steps(kind: Kind) -> st.SearchStrategy:
     """Return one step of a guest: a tuple of what, vCPU, and the rest."""
     access = st.tuples(
         st.just("access"),
@@ -320,16 +335,21 @@ def steps(levels: int, careful: bool) -> st.SearchStrategy:
     )
     flush = st.tuples(st.just("cr3"), vcpu, st.integers(0, 3))
     one = st.tuples(st.just("invlpg"), vcpu, table_number, index)
-    edit = st.tuples(st.just("edit"), vcpu, table_number, index, leaf_entries(levels, careful))
-    store = stores(levels, careful)
+    edit = st.tuples(st.just("edit"), vcpu, table_number, index, leaf_entries(kind))
+    store = stores(kind)
     kinds = [access, access, access, edit, edit, edit, store, store, flush, one]
     # Switching NX flushes nothing, so what a careful guest sees would depend on what is shadowed already. CR4.PSE is
     # only ever set again: to clear it under the shadows of large pages is more than the original can take.
     rare = [
-        st.tuples(st.just("sweep"), vcpu, index, leaf_entries(levels, careful)),
+        st.tuples(st.just("sweep"), vcpu, index, leaf_entries(kind)),
         st.tuples(st.just("promote"), vcpu, table_number, table_number),
         st.tuples(st.just("clear"), vcpu, st.sampled_from(TABLES)),
-        st.tuples(st.just("switch"), vcpu, st.sampled_from(["WP"] if careful else ["WP", "NX"]), st.integers(0, 1)),
+        st.tuples(
+            st.just("switch"),
+            vcpu,
+            st.sampled_from(["WP", "NX"] if kind.alone and not kind.careful else ["WP"]),
+            st.integers(0, 1),
+        ),
         st.tuples(st.just("switch"), vcpu, st.just("PSE"), st.just(1)),
         st.tuples(st.just("blow"), vcpu),
     ]
@@ -341,13 +361,17 @@ def guests(draw, careful: bool = False) -> Guest:
     """Return a guest."""
     levels = draw(st.sampled_from([4, 3, 2]))
     vcpus = draw(st.integers(1, 3))
+    base = draw(st.sampled_from([0, 320])) if levels == 2 else 0
     late = draw(st.sampled_from([frozenset()] * 4 + [frozenset({vcpus - 1})]))
+    # What a vCPU without NX derives is shared by all.
+    kind = Kind(levels, careful, base, nx=levels > 2 and not late, alone=vcpus == 1)
     return Guest(
         levels=levels,
         vcpus=vcpus,
         spaces=draw(st.integers(2, 4)),
         careful=careful,
         late=late,
+        base=base,
         # Many short lists rather than a long one: hypothesis keeps lists short, and empties a short one at once.
-        steps=list(chain.from_iterable(draw(st.lists(steps(levels, careful), max_size=10)) for _ in range(8))),
+        steps=list(chain.from_iterable(draw(st.lists(steps(kind), max_size=10)) for _ in range(8))),
     )

@@ -143,7 +143,6 @@ def _execute(d, event):
         vcpu.wp = event.value
     elif op == NX:
         vcpu.nx = event.value
-        state.nx_switched = 1  # which flushes nothing: an audit cannot tell what NX was when an entry was made
     elif op == PSE:
         vcpu.pse = event.value
         update_paging_modes(d, v)
@@ -151,6 +150,9 @@ def _execute(d, event):
         d.frames[event.address].p2m_type = event.value
     elif op == BLOW:
         blow_tables(d)
+    # NX may be switched without a flush, and is off while paging is: then no audit can tell what it was when an
+    # entry was made.
+    state.nx_switched |= vcpu.nx == 0
     return outcome, place, value
 
 
