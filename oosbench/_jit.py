@@ -19,7 +19,7 @@ from ._link import pipelines
 
 PACKAGE = Path(__file__).parent
 # What machine code is made from: the files that import this module, and the constants they use.
-COMPILED = ("_jit.py", "_link.py", "x86.py", "events.py", "presets", "scan.py", "recordings", "shadow")
+COMPILED = ("_jit.py", "_link.py", "x86.py", "events.py", "presets", "scan.py", "recordings", "shadow", "guests")
 
 
 def sources(package: Path = PACKAGE) -> list[Path]:
@@ -27,7 +27,7 @@ def sources(package: Path = PACKAGE) -> list[Path]:
     files = []
     for name in COMPILED:
         path = package / name
-        files += sorted(path.glob("*.py")) if path.is_dir() else [path]
+        files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
     return files
 
 

@@ -47,15 +47,18 @@ def pipelines():
         """A library that has linked in everything it reaches."""
 
         def finalize(self):
-            reached = dict.fromkeys(self._linking_libraries)
-            found = list(reached)
-            while found:
-                library = found.pop()
-                if isinstance(library, Part):
-                    new = [x for x in library._linking_libraries if x not in reached]
-                    reached.update(dict.fromkeys(new))
-                    found += new
-            self._linking_libraries = list(reached)
+            # Callers first: what nothing has asked for by the time its library is linked is left out.
+            reached: dict[JITCodeLibrary, None] = {}
+
+            def visit(library):
+                for other in library._linking_libraries:
+                    if other not in reached:
+                        if isinstance(other, Part):
+                            visit(other)
+                        reached[other] = None
+
+            visit(self)
+            self._linking_libraries = list(reached)[::-1]
             super().finalize()
 
     def pipeline(library_class):

@@ -21,3 +21,7 @@ class PresetError(BadInput):
 
 class UsageError(BadInput):
     """A command that makes no sense."""
+
+
+class GuestError(BadInput):
+    """A workload that does not exist, a parameter it does not have, or a guest that cannot do what it is asked to."""

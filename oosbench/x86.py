@@ -7,6 +7,8 @@ would turn them into floating point under NumPy's rules.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ._jit import jit
 
 PAGE_SIZE = 4096
@@ -42,9 +44,37 @@ def entry_size(levels: int) -> int:
 
 
 _FRAME_MASK = (1 << 40) - 1
+_LOW = 0xFFFFFFFF
 
 
 @jit
 def frame_of(entry):
     """Return the frame number in a page-table entry, the guest's or a shadow's."""
     return (entry >> 12) & _FRAME_MASK
+
+
+@jit
+def guest_index(va, level, levels):
+    """Return the index of `va` in a guest table of `level`, in paging with `levels` levels."""
+    if levels == 2:
+        return (va >> (2 + 10 * level)) & 1023
+    return (va >> (3 + 9 * level)) & 511
+
+
+@jit
+def get_entry(page, index, levels):
+    """Return entry `index` of a page (int64[512]) in the format of a guest with `levels` levels."""
+    if levels == 2:
+        return (page[index >> 1] >> (32 * (index & 1))) & _LOW
+    return page[index]
+
+
+@jit
+def set_entry(page, index, levels, value):
+    """Set entry `index` of a page in the format of a guest with `levels` levels."""
+    if levels != 2:
+        page[index] = value
+    elif index & 1:
+        page[index >> 1] = (page[index >> 1] & _LOW) | np.int64(value) << 32
+    else:
+        page[index >> 1] = (page[index >> 1] & ~_LOW) | (value & _LOW)

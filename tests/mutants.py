@@ -11,6 +11,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -81,6 +82,9 @@ def notice(mutant: Mutant | None) -> dict[str, str]:
                 text=True,
             )
             failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.M)
+            if done.returncode < 0:  # compiled code that goes astray takes the whole process with it
+                first[suite] = f"(killed by {signal.Signals(-done.returncode).name})"
+                continue
             if done.returncode not in (0, 1):
                 raise RuntimeError(
                     f"{mutant and mutant.name}: pytest ended with {done.returncode}\n{done.stdout[-2000:]}"

@@ -30,7 +30,7 @@ FLOORS = [
     ["scan"],
     ["text"],
     ["trace"],
-    ["oracle"],
+    ["oracle", "guests"],
     ["shadow"],
     ["recordings"],
     ["dump", "result", "sources", "violation"],

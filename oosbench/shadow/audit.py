@@ -11,11 +11,11 @@ A preset may have a defect that breaks an invariant: D2, D4 and D9 break I2 and 
 from __future__ import annotations
 
 from .._jit import jit
-from ..x86 import NX, RW, US, A, D, P, frame_of
+from ..x86 import NX, RW, US, A, D, P, frame_of, get_entry
 from . import counters as ctr
 from .audit_counts import i6_references, i7_shadow_references, i8_hash, i9_pool
 from .auditor import find_owner, find_shadow, is_first_page, report
-from .guest import get_entry, is_oos, is_page_table, may_write, p2m
+from .guest import is_oos, is_page_table, may_write, p2m
 from .propagate import DEMAND_WRITE, propagate_l1e
 from .state import (
     FIXUP_IN_ARRAY,

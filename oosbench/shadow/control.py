@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .._jit import jit
-from ..x86 import PSE, RW, US, A, D, P, frame_of
+from ..x86 import PSE, RW, US, A, D, P, frame_of, set_entry
 from . import counters as ctr
 from .entries import set_l1e
-from .guest import is_oos, is_ram, p2m, set_entry
+from .guest import is_oos, is_ram, p2m
 from .hash import hash_lookup
 from .links import make_shadow
 from .oos import BY_CR3, BY_MODE, resync_all, resync_current_vcpu, sync_other_vcpus

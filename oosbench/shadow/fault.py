@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from .._jit import jit
-from ..x86 import PFEC_P, PFEC_RSVD, PFEC_U, PFEC_W, RW, A, D, P, frame_of
+from ..x86 import PFEC_P, PFEC_RSVD, PFEC_U, PFEC_W, RW, A, D, P, frame_of, guest_index, set_entry
 from . import counters as ctr
 from .emulate import emulate, reset_early_unshadow
 from .entries import refresh_l1e, set_l1e
-from .guest import guest_entry, is_oos, is_page_table, p2m, set_entry
-from .guest_walk import guest_index, guest_walk_tables
+from .guest import guest_entry, is_oos, is_page_table, p2m
+from .guest_walk import guest_walk_tables
 from .links import get_and_create_l1
 from .oos import BY_WALK, sh_resync, sh_unsync
 from .propagate import DEMAND_READ, DEMAND_WRITE, propagate_l1e

@@ -10,10 +10,10 @@ import numpy as np
 
 from .. import x86
 from .._jit import jit
+from ..x86 import get_entry
 from .state import INVALID, MMIO_DM, RAM, RAM_RO
 from .types import OOS_MAY_WRITE, OUT_OF_SYNC, SHF_TYPES
 
-_LOW = 0xFFFFFFFF
 entry_size = jit(x86.entry_size)  # Python calls it too, so it stands there uncompiled
 
 
@@ -47,25 +47,6 @@ def is_oos(d, gmfn):
 def may_write(d, gmfn):
     """Say whether writable mappings of a page table are legal (Xen: mfn_oos_may_write)."""
     return d.frames[gmfn].shadow_flags & OOS_MAY_WRITE != 0
-
-
-@jit
-def get_entry(page, index, levels):
-    """Return entry `index` of a page (int64[512]) in the format of a guest with `levels` levels."""
-    if levels == 2:
-        return (page[index >> 1] >> (32 * (index & 1))) & _LOW
-    return page[index]
-
-
-@jit
-def set_entry(page, index, levels, value):
-    """Set entry `index` of a page in the format of a guest with `levels` levels."""
-    if levels != 2:
-        page[index] = value
-    elif index & 1:
-        page[index >> 1] = (page[index >> 1] & _LOW) | np.int64(value) << 32
-    else:
-        page[index >> 1] = (page[index >> 1] & ~_LOW) | (value & _LOW)
 
 
 @jit

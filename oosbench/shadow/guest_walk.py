@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from .._jit import jit
-from ..x86 import NX, PFEC_I, PFEC_U, PFEC_W, PSE, RW, US, A, D, P, frame_of
+from ..x86 import NX, PFEC_I, PFEC_U, PFEC_W, PSE, RW, US, A, D, P, frame_of, guest_index, set_entry
 from . import counters as ctr
-from .guest import guest_entry, is_ram, p2m, set_entry
+from .guest import guest_entry, is_ram, p2m
 from .propagate import supports_superpages
 from .state import INVALID
-
-
-@jit
-def guest_index(va, level, levels):
-    """Return the index of `va` in a guest table of `level`, in paging with `levels` levels."""
-    if levels == 2:
-        return (va >> (2 + 10 * level)) & 1023
-    return (va >> (3 + 9 * level)) & 511
 
 
 @jit

@@ -15,11 +15,11 @@ from __future__ import annotations
 import numpy as np
 
 from .._jit import jit
-from ..x86 import P
+from ..x86 import P, get_entry, set_entry
 from . import counters as ctr
 from .entries import refresh_l1e
 from .fixups import IN_HAND, fixup_flush, fixup_flush_gmfn, forget_fixups, move_fixups
-from .guest import get_entry, is_oos, set_entry
+from .guest import is_oos
 from .hash import hash_lookup
 from .slots import find_slot
 from .state import FIXUP_IN_ARRAY, INVALID, SNAPSHOT_OFF, SNAPSHOT_TRUSTED

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .._jit import jit
-from ..x86 import PSE, P, frame_of
+from ..x86 import PSE, P, frame_of, set_entry
 from . import counters as ctr
 from .entries import refresh_l1e
-from .guest import entry_size, guest_entry, is_oos, is_ram, p2m, set_entry
+from .guest import entry_size, guest_entry, is_oos, is_ram, p2m
 from .hash import hash_lookup
 from .links import set_upper
 from .oos import BY_UPPER_LINK, resync_all

@@ -1,0 +1,95 @@
+"""A key-value store that forks to save its data, and goes on writing (Redis: BGSAVE).
+
+For every page written after the fork an entry changes from read-only to another frame, all over the tables of the
+data set, while the two processes and the clients take turns and flush at each. A table then has a few dirty entries far
+apart, and the snapshot saves nearly everything.
+"""
+
+from __future__ import annotations
+
+from ..._jit import jit
+from ..faults import READ, WRITE, touch
+from ..frames import chance, draw_about, draw_below
+from ..layout import MAX_PAGES
+from ..options import Parameter
+from ..processes import end, fork, run, spawn
+from ..regions import map_region
+from ..state import ANON, NONE
+
+LEVELS = (2, 3, 4)
+PARAMETERS = (
+    Parameter("data", 2048, 16, MAX_PAGES, "pages", "of the data set when it has grown"),
+    Parameter("requests", 4, 1, 512, "", "that the server answers before it waits"),
+    Parameter("writes", 0.3, 0.0, 1.0, "", "of requests that write"),
+    Parameter(
+        "growth", 1.0, 0.0, 64.0, "pages", "by which the data grows a turn, on average, until it is as large as said"
+    ),
+    Parameter("hot", 0.5, 0.0, 1.0, "", "of requests that go to one page in sixteen"),
+    Parameter("saves", 0.002, 0.0, 1.0, "", "chance a turn that a copy is forked, if none is at work"),
+    Parameter("scan", 16, 1, 1024, "pages", "that the copy reads a turn"),
+    Parameter("client", 1, 0, 64, "pages", "that the client touches a turn"),
+    Parameter("fresh", 0.05, 0.0, 1.0, "", "chance a turn that the client needs a new page"),
+)
+
+
+@jit
+def start(g, k):
+    program = g.programs[k]
+    v, p = program.vcpu, g.parameters[k]
+    program.process, program.partner = spawn(g, v), spawn(g, v)
+    program.heap = map_region(g, program.process, ANON, int(p[0]), True, NONE)
+    program.file = map_region(g, program.partner, ANON, 4096, True, NONE)  # the client's memory
+    program.phase = NONE  # the copy that saves
+    program.cursor = 1
+
+
+@jit
+def _serve(g, k):
+    program = g.programs[k]
+    v, p = program.vcpu, g.parameters[k]
+    data = g.regions[program.process, program.heap]
+    grown = int(p[3]) + (1 if chance(g, p[3] - int(p[3])) else 0)
+    for _ in range(grown):
+        if program.cursor < data.pages:
+            touch(g, v, data.start + program.cursor, WRITE, 1)
+            program.cursor += 1
+    for _ in range(draw_about(g, p[1], 0.3)):
+        page = draw_below(g, program.cursor)
+        if chance(g, p[4]):
+            page -= page % 16
+        touch(g, v, data.start + page, WRITE if chance(g, p[2]) else READ, 1)
+
+
+@jit
+def _save(g, k):
+    """Let the copy read on; end it when it is through."""
+    program = g.programs[k]
+    v, p = program.vcpu, g.parameters[k]
+    data = g.regions[program.phase, program.heap]
+    run(g, v, program.phase)
+    for _ in range(int(p[6])):
+        if program.count < program.cursor:
+            touch(g, v, data.start + program.count, READ, 1)
+            program.count += 1
+    if program.count >= program.cursor:
+        end(g, v, program.phase)
+        program.phase = NONE
+
+
+@jit
+def turn(g, k):
+    program = g.programs[k]
+    v, p = program.vcpu, g.parameters[k]
+    run(g, v, program.process)
+    _serve(g, k)
+    if program.phase == NONE and chance(g, p[5]):
+        program.phase = fork(g, v, program.process)
+        program.count = 0
+    if program.phase != NONE:
+        _save(g, k)
+    run(g, v, program.partner)
+    memory = g.regions[program.partner, program.file]
+    for page in range(int(p[7])):
+        touch(g, v, memory.start + page, WRITE, 1)
+    if chance(g, p[8]):
+        touch(g, v, memory.start + draw_below(g, memory.pages), WRITE, 1)

@@ -1,0 +1,96 @@
+"""A program that fills its heap and reads files, page by page as it touches them.
+
+Every system with virtual memory does this, and in most workloads nothing else writes more entries. An interpreter or a
+compiler grows its heap in long stretches of adjacent pages, so that one table gets hundreds of entries in one or two
+runs. Each entry is used the moment it is written, and the fault that this takes brings the shadow up to date; only
+what a fault in a file maps *around* the page (Linux: 16 pages at a time) is still news at the resync.
+"""
+
+from __future__ import annotations
+
+from ..._jit import jit
+from ..faults import FETCH, READ, WRITE, touch
+from ..frames import chance, draw_about, draw_below
+from ..layout import MAX_PAGES
+from ..options import Parameter
+from ..processes import run, spawn, switch
+from ..regions import map_region, new_file, unmap
+from ..state import ANON, FILE, NONE
+
+LEVELS = (2, 3, 4)
+PARAMETERS = (
+    Parameter("heap", 4096, 16, MAX_PAGES, "pages", "size at which the heap is thrown away and begun anew"),
+    Parameter("file", 512, 16, MAX_PAGES, "pages", "of program and libraries, mapped from files"),
+    Parameter("file_share", 0.2, 0.0, 1.0, "", "of stretches that are in files"),
+    Parameter("run", 6.0, 1.0, 512.0, "pages", "median length of a stretch that is touched in a row"),
+    Parameter("spread", 0.6, 0.0, 2.0, "", "of that length: 0 always the median, 1 heavy-tailed"),
+    Parameter("sequential", 0.8, 0.0, 1.0, "", "chance that a stretch begins where the last one ended"),
+    Parameter("reads", 0.1, 0.0, 1.0, "", "chance that a page of the heap is read before it is written"),
+    Parameter("reuse", 2, 0, 64, "pages", "touched again after each stretch"),
+    Parameter("around", 16, 1, 64, "pages", "of a file that one fault maps"),
+    Parameter("pause", 0.02, 0.0, 1.0, "", "chance after each stretch that something else runs for a while"),
+)
+
+
+@jit
+def start(g, k):
+    program = g.programs[k]
+    v, p = program.vcpu, g.parameters[k]
+    program.process = spawn(g, v)
+    program.heap = map_region(g, program.process, ANON, int(p[0]), True, NONE)
+    program.file = map_region(g, program.process, FILE, int(p[1]), False, new_file(g, v, int(p[1])))
+
+
+@jit
+def touch_file(g, v, process, i, pages, around):
+    """Run code, or read data, in a stretch of a file."""
+    region = g.regions[process, i]
+    first = draw_below(g, region.pages)
+    access = FETCH if chance(g, 0.5) else READ
+    for page in range(first, min(first + pages, region.pages)):
+        touch(g, v, region.start + page, access, around)
+
+
+@jit
+def grow(g, k, pages, sequential, reads):
+    """Write a stretch of the heap: new pages mostly; and read some of them first."""
+    program = g.programs[k]
+    v = program.vcpu
+    heap = g.regions[program.process, program.heap]
+    first = program.cursor if chance(g, sequential) else draw_below(g, heap.pages)
+    last = min(first + pages, heap.pages)
+    for page in range(first, last):
+        if reads > 0 and chance(g, reads):
+            touch(g, v, heap.start + page, READ, 1)
+        touch(g, v, heap.start + page, WRITE, 1)
+    program.cursor = last
+
+
+@jit
+def revisit(g, k, pages):
+    """Touch pages of the heap again, most of those that were written lately."""
+    program = g.programs[k]
+    heap = g.regions[program.process, program.heap]
+    for _ in range(pages):
+        back = draw_about(g, 16.0, 0.8)
+        if back <= program.cursor:
+            touch(g, program.vcpu, heap.start + program.cursor - back, WRITE if chance(g, 0.5) else READ, 1)
+
+
+@jit
+def turn(g, k):
+    program = g.programs[k]
+    v, p = program.vcpu, g.parameters[k]
+    run(g, v, program.process)
+    pages = draw_about(g, p[3], p[4])
+    if chance(g, p[2]):
+        touch_file(g, v, program.process, program.file, pages, int(p[8]))
+    else:
+        grow(g, k, pages, p[5], p[6])
+    revisit(g, k, int(p[7]))
+    if program.cursor == g.regions[program.process, program.heap].pages:
+        unmap(g, v, program.process, program.heap)
+        program.heap = map_region(g, program.process, ANON, int(p[0]), True, NONE)
+        program.cursor = 0
+    if chance(g, p[9]):
+        switch(g, v, NONE)

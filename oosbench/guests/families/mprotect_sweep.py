@@ -1,0 +1,48 @@
+"""A garbage collector that finds out what the program writes by taking the right to write away.
+
+It sweeps over its heap with mprotect, a thousand entries in a row; each page written afterwards faults, and its one
+entry is changed back. Resyncs see both extremes: tables with all entries dirty, none of them used, and tables with a
+few.
+"""
+
+from __future__ import annotations
+
+from ..._jit import jit
+from ..faults import WRITE, touch
+from ..frames import draw_about, draw_below
+from ..layout import MAX_PAGES
+from ..options import Parameter
+from ..processes import run, spawn
+from ..regions import map_region, protect
+from ..state import ANON, NONE
+
+LEVELS = (2, 3, 4)
+PARAMETERS = (
+    Parameter("heap", 2048, 16, MAX_PAGES, "pages", "of the heap"),
+    Parameter("sweep", 512, 1, MAX_PAGES, "pages", "that are protected in one call"),
+    Parameter("writes", 24, 0, 1024, "stretches", "that the program writes between two calls"),
+    Parameter("run", 2.0, 1.0, 512.0, "pages", "median length of a stretch"),
+    Parameter("spread", 0.5, 0.0, 2.0, "", "of that length: 0 always the median, 1 heavy-tailed"),
+)
+
+
+@jit
+def start(g, k):
+    program = g.programs[k]
+    program.process = spawn(g, program.vcpu)
+    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, 0]), True, NONE)
+
+
+@jit
+def turn(g, k):
+    program = g.programs[k]
+    v, p = program.vcpu, g.parameters[k]
+    run(g, v, program.process)
+    heap = g.regions[program.process, program.heap]
+    for _ in range(int(p[2])):
+        first = draw_below(g, heap.pages)
+        for page in range(first, min(first + draw_about(g, p[3], p[4]), heap.pages)):
+            touch(g, v, heap.start + page, WRITE, 1)
+    pages = min(int(p[1]), heap.pages - program.cursor)
+    protect(g, v, program.process, program.heap, program.cursor, pages, False)
+    program.cursor = (program.cursor + pages) % heap.pages

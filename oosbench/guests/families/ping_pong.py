@@ -1,0 +1,51 @@
+"""Two processes that wait for each other: a pipe, a client and its server, a microkernel.
+
+Every switch loads CR3, and with it flushes and resyncs, whether or not anything was written. Most tables that are out
+of sync then come back with nothing dirty at all, and the comparison is the whole cost.
+"""
+
+from __future__ import annotations
+
+from ..._jit import jit
+from ..faults import READ, WRITE, touch
+from ..frames import chance, draw_below
+from ..layout import MAX_PAGES
+from ..options import Parameter
+from ..processes import run, spawn
+from ..regions import discard, map_region
+from ..state import ANON, NONE
+
+LEVELS = (2, 3, 4)
+PARAMETERS = (
+    Parameter("memory", 1024, 16, MAX_PAGES, "pages", "of each process"),
+    Parameter("touches", 6, 0, 512, "pages", "that a process touches before it waits"),
+    Parameter("writes", 0.5, 0.0, 1.0, "", "of these that write"),
+    Parameter("fresh", 1, 0, 64, "pages", "of these that are new"),
+)
+
+
+@jit
+def start(g, k):
+    program = g.programs[k]
+    v = program.vcpu
+    program.process, program.partner = spawn(g, v), spawn(g, v)
+    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, 0]), True, NONE)
+    map_region(g, program.partner, ANON, int(g.parameters[k, 0]), True, NONE)
+
+
+@jit
+def turn(g, k):
+    program = g.programs[k]
+    v, p = program.vcpu, g.parameters[k]
+    process = program.process if program.phase == 0 else program.partner
+    program.phase = 1 - program.phase
+    run(g, v, process)
+    memory = g.regions[process, program.heap]
+    for _ in range(int(p[3])):
+        touch(g, v, memory.start + program.cursor % memory.pages, WRITE, 1)
+        program.cursor += 1
+    for _ in range(int(p[1])):
+        page = draw_below(g, min(program.cursor + 1, memory.pages))
+        touch(g, v, memory.start + page, WRITE if chance(g, p[2]) else READ, 1)
+    if program.cursor % memory.pages == 0 and p[3] > 0:
+        discard(g, v, process, program.heap, 0, memory.pages)

@@ -1,0 +1,50 @@
+"""Programs under kernel page-table isolation, the answer to Meltdown: two roots a process, and a flush at each door.
+
+User code runs on a root that hides the kernel. Every system call and every fault loads CR3 twice (there is no PCID
+here), so that nothing stays out of sync for longer than the kernel takes, and one page fault brings two resyncs.
+"""
+
+from __future__ import annotations
+
+from ..._jit import jit
+from ..faults import WRITE, touch
+from ..frames import draw_about, draw_below, enter_kernel, enter_user
+from ..layout import MAX_PAGES
+from ..options import Parameter
+from ..processes import run, spawn
+from ..regions import discard, map_region
+from ..state import ANON, NONE
+
+LEVELS = (3, 4)
+PARAMETERS = (
+    Parameter("memory", 1024, 16, MAX_PAGES, "pages", "of the program"),
+    Parameter("calls", 3, 0, 64, "", "of the kernel after each stretch of pages"),
+    Parameter("run", 3.0, 1.0, 512.0, "pages", "median length of a stretch that is written in a row"),
+    Parameter("spread", 0.5, 0.0, 2.0, "", "of that length: 0 always the median, 1 heavy-tailed"),
+)
+
+
+@jit
+def start(g, k):
+    program = g.programs[k]
+    program.process = spawn(g, program.vcpu)
+    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, 0]), True, NONE)
+
+
+@jit
+def turn(g, k):
+    program = g.programs[k]
+    v, p = program.vcpu, g.parameters[k]
+    run(g, v, program.process)
+    memory = g.regions[program.process, program.heap]
+    for _ in range(int(p[1])):
+        enter_user(g, v)
+        enter_kernel(g, v)
+    last = min(program.cursor + draw_about(g, p[2], p[3]), memory.pages)
+    for page in range(program.cursor, last):
+        touch(g, v, memory.start + page, WRITE, 1)
+    touch(g, v, memory.start + draw_below(g, last), WRITE, 1)
+    program.cursor = last
+    if last == memory.pages:
+        discard(g, v, program.process, program.heap, 0, memory.pages)
+        program.cursor = 0

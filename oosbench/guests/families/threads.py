@@ -1,0 +1,60 @@
+"""Threads of one process on several processors: a database, a browser, a Java server.
+
+All vCPUs run on the same tables. Whoever unmaps or protects memory interrupts the others, so that they flush too (a TLB
+shootdown), and a table out of sync is everybody's: its resync must reach the shadows that all of them use.
+"""
+
+from __future__ import annotations
+
+from ..._jit import jit
+from ..faults import READ, WRITE, touch
+from ..frames import chance, draw_about, draw_below
+from ..layout import MAX_PAGES
+from ..options import Parameter
+from ..processes import run, spawn, switch
+from ..regions import discard, map_region, protect
+from ..state import ANON, NONE
+
+LEVELS = (2, 3, 4)
+PARAMETERS = (
+    Parameter("heap", 2048, 16, MAX_PAGES, "pages", "that all threads share"),
+    Parameter("run", 4.0, 1.0, 512.0, "pages", "median length of a stretch that a thread touches in a row"),
+    Parameter("spread", 0.6, 0.0, 2.0, "", "of that length: 0 always the median, 1 heavy-tailed"),
+    Parameter("writes", 0.7, 0.0, 1.0, "", "of stretches that write"),
+    Parameter("discards", 0.05, 0.0, 1.0, "", "chance after a stretch that pages are given back, with a shootdown"),
+    Parameter(
+        "protects", 0.02, 0.0, 1.0, "", "chance after a stretch that pages are write-protected, with a shootdown"
+    ),
+    Parameter("pause", 0.02, 0.0, 1.0, "", "chance after a stretch that the vCPU idles until its next turn"),
+)
+_STRETCH = 32
+
+
+@jit
+def start(g, k):
+    program = g.programs[k]
+    if k > 0:
+        program.process, program.heap = g.programs[0].process, g.programs[0].heap
+        return
+    program.process = spawn(g, program.vcpu)
+    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, 0]), True, NONE)
+
+
+@jit
+def turn(g, k):
+    program = g.programs[k]
+    v, p = program.vcpu, g.parameters[k]
+    run(g, v, program.process)
+    heap = g.regions[program.process, program.heap]
+    first = draw_below(g, heap.pages)
+    access = WRITE if chance(g, p[3]) else READ
+    for page in range(first, min(first + draw_about(g, p[1], p[2]), heap.pages)):
+        touch(g, v, heap.start + page, access, 1)
+    if chance(g, p[4]):
+        first = draw_below(g, heap.pages)
+        discard(g, v, program.process, program.heap, first, min(_STRETCH, heap.pages - first))
+    if chance(g, p[5]):
+        first = draw_below(g, heap.pages)
+        protect(g, v, program.process, program.heap, first, min(_STRETCH, heap.pages - first), False)
+    if chance(g, p[6]):
+        switch(g, v, NONE)

@@ -1,0 +1,153 @@
+"""Workloads from families: `generate` gives a trace, `stream` gives one of any length in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from ..errors import GuestError
+from ..trace import Trace
+from .build import OPTIONS, SHADOW_PAGES, as_trace, build, explained, options_of, refill, taken
+from .families import FAMILIES, Family
+from .families.turns import start_programs, take_turns
+from .kernel import begin
+from .options import choose
+from .state import CHUNK, MAX_PROGRAMS, Guest
+
+EVENTS = 100_000
+
+
+def family(name: str) -> Family:
+    """Return a family by its name; a hyphen is as good as an underscore.
+
+    Raises
+    ------
+    GuestError
+        If there is none; the message lists those there are.
+    """
+    found = FAMILIES.get(name.replace("-", "_"))
+    if found is None:
+        raise GuestError(f"no workload family {name!r}; there are {', '.join(FAMILIES)}")
+    return found
+
+
+def _programs(chosen: Family, parameters: Mapping[str, float], vcpus: int) -> list[tuple[str, list[float]]]:
+    """Return the family and the parameters of each program: one for each vCPU, or what a mix asks for."""
+    if chosen.name != "mix":
+        return [(chosen.name, list(parameters.values()))] * vcpus
+    told = [
+        (name, [p.default for p in FAMILIES[name].parameters]) for name, n in parameters.items() for _ in range(int(n))
+    ]
+    if not 1 <= len(told) <= MAX_PROGRAMS:
+        raise GuestError(f"mix: has {len(told)} programs, must have 1 to {MAX_PROGRAMS}")
+    return told
+
+
+class Workload:
+    """A workload that has been chosen, and that can be run as far as one likes.
+
+    Parameters
+    ----------
+    name : str
+        Of a family: see `FAMILIES`.
+    levels : {2, 3, 4}
+    vcpus : int
+        1 to 8. Each runs a program of its own (of `threads` all share one process; those of `mix` are dealt out).
+    seed : int or numpy.random.Generator
+        The same seed gives the same events.
+    **parameters
+        Of the family, and of the kernel (`oosbench.guests.build.OPTIONS`).
+
+    Raises
+    ------
+    GuestError
+        If there is no such family, if it does not exist in this mode, or a parameter does not exist or is out of range.
+    """
+
+    def __init__(
+        self, name: str, levels: int = 4, vcpus: int = 1, seed: int | np.random.Generator = 0, **parameters: object
+    ) -> None:
+        chosen = family(name)
+        if levels not in chosen.levels:
+            there = " and ".join(map(str, chosen.levels))
+            raise GuestError(f"{chosen.name}: levels is {levels}; it exists for levels {there}")
+        kernels = {p.name for p in OPTIONS}
+        options = chosen.options | {key: value for key, value in parameters.items() if key in kernels}
+        own = {key: value for key, value in parameters.items() if key not in kernels}
+        self.family = chosen
+        self.options = options_of(levels, vcpus, options, chosen.name)
+        self.parameters = choose(chosen.parameters, own, chosen.name)
+        self._rng = np.random.default_rng(seed)
+        self.guest: Guest = build(levels, vcpus, self.options, self._rng)
+        programs = _programs(chosen, self.parameters, vcpus)
+        numbers = list(FAMILIES)
+        self.guest.config[0].programs = len(programs)
+        for k, (member, values) in enumerate(programs):
+            self.guest.programs[k].family = numbers.index(member)
+            self.guest.programs[k].vcpu = k % vcpus
+            self.guest.parameters[k, : len(values)] = values
+        refill(self.guest, self._rng)
+        with explained(self.guest):
+            begin(self.guest)
+            start_programs(self.guest)
+
+    @property
+    def mode(self) -> tuple[int, int, int, int]:
+        """Levels, vCPUs, guest pages and shadow pages of its traces."""
+        config = self.guest.config[0]
+        return int(config.levels), int(config.vcpus), int(config.guest_pages), SHADOW_PAGES
+
+    def run(self, events: int) -> Iterator[np.ndarray]:
+        """Yield its next events in pieces (EVENT[n]), `events` of them in all."""
+        while events > 0:
+            refill(self.guest, self._rng)
+            with explained(self.guest):
+                take_turns(self.guest, min(events, CHUNK))
+            piece = taken(self.guest)[:events]
+            events -= len(piece)
+            yield piece
+
+
+def generate(
+    name: str,
+    events: int = EVENTS,
+    *,
+    levels: int = 4,
+    vcpus: int = 1,
+    seed: int | np.random.Generator = 0,
+    progress: Callable[[int, int], None] | None = None,
+    **parameters: object,
+) -> Trace:
+    """Return a trace of a workload.
+
+    Parameters
+    ----------
+    name, levels, vcpus, seed, **parameters
+        See `Workload`.
+    events : int
+        How many lines it has: the memory that is there at the beginning (POKEs) among them.
+    progress : callable, optional
+        Called now and then with the events made and those to make.
+
+    Raises
+    ------
+    GuestError
+        See `Workload`; and if the guest runs out of memory on the way.
+
+    Examples
+    --------
+    >>> generate("fork-exec", 5000, seed=7).counts()["CR3"]
+    9
+    """
+    if events < 1:
+        raise GuestError(f"events is {events:,}, must be at least 1")
+    workload = Workload(name, levels, vcpus, seed, **parameters)
+    pieces = []
+    done = 0
+    for piece in workload.run(events):
+        pieces.append(piece)
+        done += len(piece)
+        if progress is not None:
+            progress(done, events)
+    return as_trace(workload.guest, np.concatenate(pieces), workload.family.name)
