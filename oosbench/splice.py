@@ -7,10 +7,14 @@ So every root, every POKE and every stored value that could be a present entry i
 * A value is taken for an entry if its P bit is set, whatever it is stored to; data that nobody interprets may be
   moved too. In 2-level paging 8 bytes are two entries. Where entries have 8 bytes, 4 bytes stored to the first half
   of one are moved as well; the second half must then hold nothing of the frame, so the machine must end at 4 GiB.
-  A store of 1 or 2 bytes is not followed: it must not make an entry present that was stored as not present.
+  A store of 1 or 2 bytes is not followed: one that makes an entry present that was stored as not present, or zero,
+  gives the trace a frame that is not its own.
 * A frame beyond a trace's own memory, a device, stays beyond the memory of all: it is moved up if it must be.
 * Frames between the memory of two traces are made devices too, which they were to the trace below: a large page may
   reach there. It must be aligned, as on a processor.
+
+Tables are allowed out of sync once every vCPU of the machine has paging on. Where traces use different vCPUs they are
+not until a trace has begun on each; the order of the traces can matter for that.
 """
 
 from __future__ import annotations
@@ -73,8 +77,8 @@ def concatenate(traces: Iterable[Trace]) -> Trace:
     Each finds the vCPUs as if its first CR3 load had turned their paging on: WP, NX and PSE that another trace left
     differently are switched before that. The initial POKEs of all come first.
 
-    Tables are allowed out of sync once every vCPU has paging on. So on a machine that has more vCPUs than the first
-    trace uses, they are not until another trace has begun.
+    What a trace sees is the same as alone, but for stores to its tables that it has yet to flush: when those are seen
+    depends, as far as a TLB may, on the size of the shadow pool and on what is out of sync beside them.
 
     Parameters
     ----------
@@ -106,9 +110,9 @@ def interleave(traces: Iterable[Trace], quantum: int = 1000, rates: Sequence[flo
     CR3 load of its root. There is none if nobody else had a turn since. The initial POKEs of all come first.
 
     The load is a TLB flush that the trace alone does not have, and in PAE it reads the four L3 entries anew; and tables
-    of others push this trace's out of the slots of tables out of sync. So a trace may see a store to its tables
-    earlier than alone, never later: as a process on real hardware, which must reckon with that at any time. A trace
-    that flushes what it changed before it uses it sees the same as alone.
+    of others push this trace's out of the slots of tables out of sync. So a store to a table that the trace has yet to
+    flush may be seen earlier than alone, which a process on real hardware must reckon with at any time. A trace that
+    flushes what it changed before it uses it sees the same as alone.
 
     Parameters
     ----------
