@@ -14,6 +14,7 @@ is worth.
 from __future__ import annotations
 
 from . import recordings as recordings
+from . import splice as splice
 from .difference import first_difference as first_difference
 from .errors import BadInput as BadInput
 from .errors import PresetError as PresetError

@@ -88,11 +88,7 @@ def first_difference(
         results.append(_run_to_the_end(Machine(trace, which), told))
     a, b = (result.outcomes.copy() for result in results)
     if guest_only:
-        # The address of a store that was emulated is not known, so that of one that was not does not count.
-        emulated = (a.outcome == EMUL) | (b.outcome == EMUL)
-        for side in (a, b):
-            side.place[emulated & np.isin(side.outcome, (OK, EMUL))] = 0
-            side.outcome[side.outcome == EMUL] = OK
+        hide_emulation(a, b)
     parted = np.flatnonzero(a != b)
     if len(parted) == 0:
         return None
@@ -105,6 +101,17 @@ def first_difference(
         outcomes=tuple(next(result.outcome_lines(row, row + 1)).partition(" ")[2] for result in results),
         moved=moved[moved[names[0]] != moved[names[1]]],
     )
+
+
+def hide_emulation(a: np.recarray, b: np.recarray) -> None:
+    """Take out of outcomes (RESULT[n]) of the same events on two machines what the guest can not tell.
+
+    The address of a store that was emulated is not known, so that of one that was not does not count.
+    """
+    emulated = (a.outcome == EMUL) | (b.outcome == EMUL)
+    for side in (a, b):
+        side.place[emulated & np.isin(side.outcome, (OK, EMUL))] = 0
+        side.outcome[side.outcome == EMUL] = OK
 
 
 def _shifted(progress: Callable[[int, int], None], offset: int, total: int) -> Callable[[int, int], None]:
