@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,9 @@ from . import __version__, defects, recordings
 from .difference import first_difference
 from .errors import BadInput, UsageError
 from .experiment import PRESETS_TO_COMPARE, counters_frame, headline, resyncs_frame, run_each
+from .guests import FAMILIES, Workload
+from .guests import OPTIONS as KERNEL_OPTIONS
+from .guests.generate import EVENTS
 from .machine import Machine
 from .output import whole_file
 from .presets import DEFAULT, PRESETS, preset
@@ -24,6 +28,7 @@ from .result import Result
 from .shadow.crash import Crash
 from .sources import open_trace
 from .warm import Compiling, warm
+from .x86 import LEVELS
 
 DONE, BAD_INPUT, CRASHED, INTERRUPTED = 0, 2, 3, 130
 
@@ -183,13 +188,48 @@ def _defects(options: argparse.Namespace) -> None:
     print(defects.told())
 
 
+def _generate(options: argparse.Namespace) -> None:
+    given: dict[str, object] = {}
+    for words in options.set:
+        name, equals, value = words.partition("=")
+        if not (name and equals):
+            raise UsageError(f"--set is {words!r}, must be NAME=VALUE")
+        given[name.replace("-", "_")] = value
+    workload = Workload(options.family, options.levels, options.vcpus, options.seed, **given)
+    with _Bar() as bar:
+        workload.write(options.out, options.events, lambda done, total: bar(workload.family.name, done, total))
+    print(f"{options.out}: {options.events:,} lines of {workload.family.name}", file=sys.stderr)
+
+
+def _catalogue() -> dict[str, list[dict[str, object]]]:
+    """Return what there is, for programs to read."""
+    return {
+        "recordings": [{"name": name, "workload": told} for name, told in recordings.bundled().workload.items()],
+        "guests": [
+            {
+                "name": f.name,
+                "about": f.headline,
+                "levels": list(f.levels),
+                "parameters": {p.name: p.told(f.options) for p in (*f.parameters, *KERNEL_OPTIONS)},
+            }
+            for f in FAMILIES.values()
+        ],
+        "presets": [{"name": p.name, "about": p.about} for p in PRESETS.values()],
+    }
+
+
 def _list(options: argparse.Namespace) -> None:
+    if options.json:
+        print(json.dumps(_catalogue(), indent=2))
+        return
+
     def section(title: str, lines: Iterable[tuple[str, str]]) -> None:
         print(title)
         for name, about in lines:
             print(f"  {name:<24}{about}")
 
     section("recordings", recordings.bundled().workload.items())
+    section("guests", ((f.name, f.headline) for f in FAMILIES.values()))
     section("presets", ((p.name, p.about + (" (default)" if p.name == DEFAULT else "")) for p in PRESETS.values()))
 
 
@@ -247,7 +287,16 @@ def _parser() -> argparse.ArgumentParser:
     command(
         "defects", _defects, "replay the traces that show the defects of 2008, and say what a guest would have seen"
     )
-    command("list", _list, "list recordings and presets")
+    sub = command("generate", _generate, "make a trace of a generated workload")
+    sub.add_argument("family", metavar="FAMILY", help="see 'list'; its parameters are in 'list --json'")
+    sub.add_argument("out", metavar="OUT", help="text, gzip (.gz) or .npz, by its name")
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of a parameter; repeatable")
+    sub.add_argument("--levels", type=int, choices=LEVELS, help="of paging (default: the most that FAMILY has)")
+    sub.add_argument("--vcpus", type=int, default=1, metavar="N", help="1 to 8 (default 1)")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed gives the same bytes (default 0)")
+    sub.add_argument("--events", type=int, default=EVENTS, metavar="N", help="lines to make (default %(default)s)")
+    sub = command("list", _list, "list recordings, workload families and presets")
+    sub.add_argument("--json", action="store_true", help="with parameters, for programs to read")
     command("warm", _warm, "compile the shadow MMU ahead of time")
     return parser
 

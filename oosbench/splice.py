@@ -27,7 +27,7 @@ import numpy as np
 from .errors import UsageError
 from .events import CR3, P2M, POKE
 from .machine import Machine
-from .processes import SWITCHES, processes_of, rows_of, started, weave
+from .relocation import SWITCHES, processes_of, rows_of, started, weave
 from .trace import Trace
 
 

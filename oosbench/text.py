@@ -145,7 +145,7 @@ def parse(text: bytes, name: str) -> Parsed:
                 raise TraceError(f"{where}: {fields[0][:20]!r} before MODE; a trace begins with: {usage('MODE')}")
             events[row] = _read_event(fields, line, entry_size(mode[0]), where)
             row += 1
-        if not (line == 1 and mode is not None and spelled == _mode_line(mode)):
+        if not (line == 1 and mode is not None and spelled == mode_line(mode)):
             verbatim[line] = spelled
         at = end + 1
         line += 1
@@ -159,7 +159,8 @@ def parse(text: bytes, name: str) -> Parsed:
 # --- writing -----------------------------------------------------------------------------------------------------
 
 
-def _mode_line(mode: tuple[int, int, int, int]) -> str:
+def mode_line(mode: tuple[int, int, int, int]) -> str:
+    """Return the first line of a text trace: levels, vCPUs, pages of guest and shadow memory."""
     return " ".join(["MODE", *map(str, mode)])
 
 
@@ -194,6 +195,6 @@ def spell_events(events: np.ndarray) -> dict[int, str]:
 
 def spell(parsed: Parsed) -> str:
     """Return the text that a trace was read from, or, if it never was text, the usual spelling."""
-    lines = {1: _mode_line(parsed.mode)} | spell_events(parsed.events) | parsed.verbatim
+    lines = {1: mode_line(parsed.mode)} | spell_events(parsed.events) | parsed.verbatim
     end = "" if lines.pop(0, None) is not None else "\n"
     return "\n".join(lines[i] for i in sorted(lines)) + end

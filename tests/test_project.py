@@ -33,7 +33,7 @@ FLOORS = [
     ["oracle", "guests"],
     ["shadow"],
     ["recordings"],
-    ["dump", "result", "sources", "violation", "processes"],
+    ["dump", "result", "sources", "violation", "relocation"],
     ["machine"],
     ["defects", "difference", "watch", "experiment", "charts", "warm", "splice"],
     ["report"],

@@ -135,8 +135,14 @@ def explained(guest: Guest) -> Iterator[None]:
         raise GuestError("one turn makes more events than there is room for; choose smaller regions") from None
 
 
+def number_lines(events: np.ndarray, first: int) -> np.ndarray:
+    """Number the lines of events, and return them (as a recarray)."""
+    events["line"] = np.arange(first, first + len(events))
+    return events.view(np.recarray)
+
+
 def as_trace(guest: Guest, events: np.ndarray, name: str) -> Trace:
     """Return events as a trace, their lines numbered."""
     config = guest.config[0]
-    events["line"] = np.arange(len(events)) + 2
-    return Trace(int(config.levels), int(config.vcpus), int(config.guest_pages), SHADOW_PAGES, events, name).validate()
+    mode = int(config.levels), int(config.vcpus), int(config.guest_pages), SHADOW_PAGES
+    return Trace(*mode, events=number_lines(events, 2), name=name).validate()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from ..errors import GuestError
+from ..output import whole_file
+from ..text import mode_line, spell_events
 from ..trace import Trace
-from .build import OPTIONS, SHADOW_PAGES, as_trace, build, explained, options_of, refill, taken
+from .build import OPTIONS, SHADOW_PAGES, as_trace, build, explained, number_lines, options_of, refill, taken
 from .families import FAMILIES, Family
 from .families.turns import start_programs, take_turns
 from .kernel import begin
@@ -51,7 +58,8 @@ class Workload:
     ----------
     name : str
         Of a family: see `FAMILIES`.
-    levels : {2, 3, 4}
+    levels : {2, 3, 4}, optional
+        The most that the family has, if nothing is said.
     vcpus : int
         1 to 8. Each runs a program of its own (of `threads` all share one process; those of `mix` are dealt out).
     seed : int or numpy.random.Generator
@@ -66,9 +74,15 @@ class Workload:
     """
 
     def __init__(
-        self, name: str, levels: int = 4, vcpus: int = 1, seed: int | np.random.Generator = 0, **parameters: object
+        self,
+        name: str,
+        levels: int | None = None,
+        vcpus: int = 1,
+        seed: int | np.random.Generator = 0,
+        **parameters: object,
     ) -> None:
         chosen = family(name)
+        levels = chosen.levels[-1] if levels is None else levels
         if levels not in chosen.levels:
             there = " and ".join(map(str, chosen.levels))
             raise GuestError(f"{chosen.name}: levels is {levels}; it exists for levels {there}")
@@ -98,22 +112,74 @@ class Workload:
         config = self.guest.config[0]
         return int(config.levels), int(config.vcpus), int(config.guest_pages), SHADOW_PAGES
 
-    def run(self, events: int) -> Iterator[np.ndarray]:
-        """Yield its next events in pieces (EVENT[n]), `events` of them in all."""
-        while events > 0:
+    def write(
+        self, path: str | os.PathLike, events: int = EVENTS, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Write its next events as a text trace (compressed by gzip if it is called ``.gz``), or as ``.npz``.
+
+        Text is written piece by piece, so it may be longer than memory. The file appears when it is complete, and
+        not at all if something goes wrong.
+
+        Parameters
+        ----------
+        path : path
+        events : int
+            How many lines it has: the memory that is there at the beginning (POKEs) among them.
+        progress : callable, optional
+            Called now and then with the events made and those to make.
+
+        Raises
+        ------
+        GuestError
+            If the guest runs out of memory on the way.
+        OSError
+            If the file cannot be written.
+        """
+        path = Path(path)
+        if path.suffix == ".npz":
+            self.trace(events, progress).write(path)
+            return
+        with whole_file(path) as file, _packed(file, path.suffix == ".gz") as text:
+            text.write(f"{mode_line(self.mode)}\n".encode())
+            for piece in self.run(events, progress):
+                lines = spell_events(number_lines(piece, 0))
+                text.writelines(f"{lines[i]}\n".encode() for i in range(len(piece)))
+
+    def trace(self, events: int = EVENTS, progress: Callable[[int, int], None] | None = None) -> Trace:
+        """Return its next events as a trace; see `write`."""
+        return as_trace(self.guest, np.concatenate(list(self.run(events, progress))), self.family.name)
+
+    def run(self, events: int, progress: Callable[[int, int], None] | None = None) -> Iterator[np.ndarray]:
+        """Yield its next events in pieces (EVENT[n]), `events` of them in all; see `write`."""
+        if events < 1:
+            raise GuestError(f"events is {events:,}, must be at least 1")
+        done = 0
+        while done < events:
             refill(self.guest, self._rng)
             with explained(self.guest):
-                take_turns(self.guest, min(events, CHUNK))
-            piece = taken(self.guest)[:events]
-            events -= len(piece)
+                take_turns(self.guest, min(events - done, CHUNK))
+            piece = taken(self.guest)[: events - done]
+            done += len(piece)
             yield piece
+            if progress is not None:
+                progress(done, events)
+
+
+@contextmanager
+def _packed(file: BinaryIO, pack: bool) -> Iterator[BinaryIO]:
+    """Return a file to write text to, which is compressed or not; the same text gives the same bytes."""
+    if not pack:
+        yield file
+        return
+    with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+        yield packed
 
 
 def generate(
     name: str,
     events: int = EVENTS,
     *,
-    levels: int = 4,
+    levels: int | None = None,
     vcpus: int = 1,
     seed: int | np.random.Generator = 0,
     progress: Callable[[int, int], None] | None = None,
@@ -137,17 +203,8 @@ def generate(
 
     Examples
     --------
-    >>> generate("fork-exec", 5000, seed=7).counts()["CR3"]
-    9
+    >>> trace = generate("fork-exec", 5000, seed=7)
+    >>> trace.levels, len(trace.events)
+    (4, 5000)
     """
-    if events < 1:
-        raise GuestError(f"events is {events:,}, must be at least 1")
-    workload = Workload(name, levels, vcpus, seed, **parameters)
-    pieces = []
-    done = 0
-    for piece in workload.run(events):
-        pieces.append(piece)
-        done += len(piece)
-        if progress is not None:
-            progress(done, events)
-    return as_trace(workload.guest, np.concatenate(pieces), workload.family.name)
+    return Workload(name, levels, vcpus, seed, **parameters).trace(events, progress)

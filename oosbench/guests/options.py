@@ -53,6 +53,12 @@ class Parameter(NamedTuple):
             raise wrong
         return int(number) if whole else number
 
+    def told(self, wanted: Mapping[str, object]) -> dict[str, object]:
+        """Return it as plain data; `wanted` has defaults that are preferred to its own."""
+        default = wanted.get(self.name, self.choices[int(self.default)] if self.choices else self.default)
+        limits = {"choices": list(self.choices)} if self.choices else {"min": self.low, "max": self.high}
+        return {"default": default, **limits, "unit": self.unit, "about": self.about}
+
 
 def choose(parameters: tuple[Parameter, ...], given: Mapping[str, object], owner: str) -> dict[str, float]:
     """Return a number for each parameter: what is given, else its default.

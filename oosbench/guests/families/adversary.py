@@ -10,7 +10,7 @@ not.
 from __future__ import annotations
 
 from ..._jit import jit
-from ..faults import FRAME_BITS, WRITE, migrate, populate, touch
+from ..faults import FRAME_BITS, WRITE, migrate, touch
 from ..frames import draw_below, give_page, read, take_page
 from ..options import Parameter
 from ..processes import run, spawn
@@ -24,7 +24,7 @@ PARAMETERS = (
     Parameter("pattern", 0, 0, 4, "", "which weakness", PATTERNS),
     Parameter("tables", 6, 2, 8, "tables", "of level 1 that are written"),
     Parameter("entries", 256, 2, 512, "entries", "present in each"),
-    Parameter("used", 0, 0, 512, "pages", "touched after each flush"),
+    Parameter("used", 8, 0, 512, "pages", "touched after each flush"),
 )
 _COLLIDE, _ALTERNATE, _ONE_ENTRY, _ALL_ENTRIES, _THERE_AND_BACK = range(5)
 
@@ -36,8 +36,10 @@ def start(g, k):
     program.process = spawn(g, v)
     for i in range(int(p[1])):
         map_region(g, program.process, ANON, int(p[2]), True, NONE)
-        for page in range(int(p[2])):
-            populate(g, v, program.process, g.regions[program.process, i].start + page)
+    run(g, v, program.process)
+    for i in range(int(p[1])):
+        for page in range(int(p[2])):  # so that the shadow has an entry for each
+            touch(g, v, g.regions[program.process, i].start + page, WRITE, 1)
 
 
 @jit
