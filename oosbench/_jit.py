@@ -19,7 +19,18 @@ from ._link import pipelines
 
 PACKAGE = Path(__file__).parent
 # What machine code is made from: the files that import this module, and the constants they use.
-COMPILED = ("_jit.py", "_link.py", "x86.py", "events.py", "presets", "scan.py", "recordings", "shadow", "guests")
+COMPILED = (
+    "_jit.py",
+    "_link.py",
+    "x86.py",
+    "events.py",
+    "presets",
+    "scan.py",
+    "follow.py",
+    "recordings",
+    "shadow",
+    "guests",
+)
 
 
 def sources(package: Path = PACKAGE) -> list[Path]:

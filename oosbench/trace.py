@@ -16,6 +16,7 @@ from .columns import read_columns
 from .errors import TraceError
 from .events import ACCESS, CR3, EVENT, INVLPG, NX, OPS, P2M, POKE, PSE, WP, WRITE, WRITEHL
 from .output import whole_file
+from .summary import Summary, summarise
 from .text import Parsed, parse, spell
 from .x86 import LEVELS, MAX_FRAMES, PAGE_SIZE
 
@@ -170,6 +171,10 @@ class Trace:
         counts = self.counts()
         told += [f"  {op:<8}{count:>12,}" for op, count in counts[counts > 0].items()]
         return "\n".join(told)
+
+    def summary(self) -> Summary:
+        """Return what the guest does to its page tables, in numbers; printed, it is a table."""
+        return summarise(self.name, (self.levels, self.vcpus, self.guest_pages, self.shadow_pages), self.events)
 
     # --- checking ----------------------------------------------------------------------------------------------
 

@@ -113,3 +113,13 @@ def test_an_exception_of_the_emulator_is_the_guests():
     result = run("POKE 0x5110 0xe067\n" + repeated.format("ACCESS 0 0x222000 r u\n"), "emulate")
     assert outcomes(result)[1:] == ["EMUL", "OK 0xe000 0x0", "FAULT 0x2"]
     assert result.counters.shadow_fault_fast_emulate == result.counters.emul_exceptions == 1
+
+
+@pytest.mark.parametrize("preset", ["oos", "oos-fixups", "oos-snapshot", "oos-array", "oos-fixed"])
+def test_a_table_out_of_sync_that_becomes_another_vcpus_root_is_resynced(preset):
+    both = GUEST.replace("MODE 4 1", "MODE 4 2") + "CR3 1 0x1000\n"
+    unsync = "ACCESS 1 0x200000 r u\nWRITE 1 0x0 0xc067\n"
+    machine = Machine(Trace.from_text(f"{both}{unsync}CR3 0 0x5000\n"), preset)
+    resyncs = machine.run().resyncs
+    assert resyncs.loc[resyncs.gmfn == 5, "cause"].tolist() == ["promote"]
+    assert machine.audit() == []

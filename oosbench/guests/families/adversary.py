@@ -34,7 +34,7 @@ def start(g, k):
     program = g.programs[k]
     v, p = program.vcpu, g.parameters[k]
     program.process = spawn(g, v)
-    for i in range(int(p[1])):
+    for _ in range(int(p[1])):
         map_region(g, program.process, ANON, int(p[2]), True, NONE)
     run(g, v, program.process)
     for i in range(int(p[1])):
