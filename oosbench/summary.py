@@ -84,17 +84,19 @@ class Summary:
     ops : Series of int
         How many lines there are of each op.
     accesses : Series of int
-        ACCESS lines by kind (``user read``, …).
+        ACCESS lines by kind (``user reads``, …).
     tables : DataFrame
         One row per page table: frame, level, born, died (rows of the trace; -1 if it never did).
     stores : DataFrame
         One row per store to a page table: row, level, table (its row in `tables`), index, changed.
     epochs : DataFrame
         One row per L1 table and epoch in which entries of it were stored: epoch, table, entries (how many different
-        ones), runs (stretches of adjacent ones), longest (of these), destroyed (whether the table was gone before the
-        epoch ended).
+        ones), runs (stretches of adjacent ones), destroyed (whether the table was gone before the epoch ended).
+    runs : Series of int
+        The length of each of those stretches.
     flushes : Series of int
-        By epoch: how many L1 tables were stored to, in those in which one was.
+        By epoch: how many L1 tables were stored to, in those in which one was. What comes after the last flush is no
+        epoch.
     """
 
     name: str
@@ -106,6 +108,7 @@ class Summary:
     tables: pd.DataFrame
     stores: pd.DataFrame
     epochs: pd.DataFrame
+    runs: pd.Series
     flushes: pd.Series
 
     def __str__(self) -> str:
@@ -116,7 +119,7 @@ class Summary:
             f"{self.guest_pages:,} pages ({self.guest_pages / 256:,.1f} MiB), {count:,} events",
             "",
             "  " + ", ".join(f"{n:,} {op}" for op, n in self.ops[self.ops > 0].items()),
-            "  " + ", ".join(f"{n:,} {kind}s" for kind, n in self.accesses[self.accesses > 0].items()),
+            "  " + ", ".join(f"{n:,} {kind}" for kind, n in self.accesses[self.accesses > 0].items()),
             "",
             f"  {'':<28}{'L1':>10}{'L2':>10}{'L3':>10}{'L4':>10}",
         ]
@@ -125,19 +128,21 @@ class Summary:
         told.append(f"  {'stores to entries':<28}" + _by_level(self.stores.level))
         told.append(f"  {'of these that change one':<28}" + _by_level(self.stores.level[self.stores.changed != 0]))
         told.append("")
-        if len(self.epochs):
+        live = self.epochs[~self.epochs.destroyed]
+        if len(live) and len(self.flushes):
             told += [
                 f"  {'between two CR3 loads':<28}{'median':>10}{'p90':>10}{'max':>10}{'mean':>10}",
-                f"  {'entries stored, by L1 table':<28}" + _spread(self.epochs.entries),
-                f"  {'runs of adjacent ones':<28}" + _spread(self.epochs.runs),
+                f"  {'entries stored, by L1 table':<28}" + _spread(live.entries),
+                f"  {'runs of adjacent ones':<28}" + _spread(live.runs),
                 f"  {'L1 tables stored to':<28}" + _spread(self.flushes),
                 "",
-                f"  {(self.epochs.runs == 1).mean():.0%} of {len(self.epochs):,} are one run, "
-                f"{self.epochs.destroyed.mean():.0%} of a table gone before the flush; "
-                f"{(self.flushes > 3).mean():.0%} of {len(self.flushes):,} epochs store to more than 3 tables",
+                f"  {(live.runs == 1).mean():.0%} of {len(live):,} tables stored to have one run; "
+                f"{len(self.epochs) - len(live):,} more were gone before the flush.",
+                f"  {(self.flushes > 3).mean():.0%} of {len(self.flushes):,} epochs with a store have one to more than "
+                "3 L1 tables.",
             ]
         else:
-            told.append("  no store to an L1 table")
+            told.append("  no store to an L1 table that a CR3 load comes after")
         return "\n".join(told)
 
 
@@ -163,10 +168,11 @@ def summarise(name: str, mode: tuple[int, int, int, int], events: np.ndarray) ->
     levels, vcpus, guest_pages, _ = mode
     tables, stores = followed(events, levels, vcpus, guest_pages)
     flushes = np.flatnonzero(events.op == CR3)
-    epochs = epochs_of(tables, stores, flushes)
+    epochs, runs = epochs_of(tables, stores, flushes)
+    closed = epochs[epochs.epoch < len(flushes)]
     counts = np.bincount(events.op, minlength=len(OPS))
     access = events.access[events.op == ACCESS].astype(np.int64)
-    kinds = [f"{who} {what}" for who in ("supervisor", "user") for what in ("read", "write", "fetch")]
+    kinds = [f"{who} {what}" for who in ("supervisor", "user") for what in ("reads", "writes", "fetches")]
     kind = np.where(access & 4, 3, 0) + np.where(access & 16, 2, np.where(access & 2, 1, 0))
     return Summary(
         name,
@@ -178,12 +184,13 @@ def summarise(name: str, mode: tuple[int, int, int, int], events: np.ndarray) ->
         pd.DataFrame(tables),
         pd.DataFrame(stores),
         epochs,
-        epochs.groupby("epoch").size().rename("tables"),
+        runs,
+        closed.groupby("epoch").size().rename("tables"),
     )
 
 
-def epochs_of(tables: np.ndarray, stores: np.ndarray, flushes: np.ndarray) -> pd.DataFrame:
-    """Return what was stored to each L1 table between flushes; see `Summary.epochs`.
+def epochs_of(tables: np.ndarray, stores: np.ndarray, flushes: np.ndarray) -> tuple[pd.DataFrame, pd.Series]:
+    """Return what was stored to each L1 table between flushes: `Summary.epochs` and `Summary.runs`.
 
     Parameters
     ----------
@@ -201,8 +208,8 @@ def epochs_of(tables: np.ndarray, stores: np.ndarray, flushes: np.ndarray) -> pd
     frame["run"] = new.cumsum()
     lengths = frame.groupby(["epoch", "table", "run"]).size()
     by = lengths.groupby(["epoch", "table"])
-    result = pd.DataFrame({"entries": by.sum(), "runs": by.size(), "longest": by.max()}).reset_index()
+    result = pd.DataFrame({"entries": by.sum(), "runs": by.size()}).reset_index()
     ends = np.append(flushes, np.iinfo(np.int64).max)[result.epoch.to_numpy(np.int64)]
     died = tables.died[result.table.to_numpy(np.int64)]
     result["destroyed"] = (died >= 0) & (died <= ends)
-    return result
+    return result, lengths.rename("length").reset_index(drop=True)

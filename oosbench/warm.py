@@ -1,4 +1,4 @@
-"""Compiling ahead of time, with progress: half a minute once, a fifth of a second afterwards."""
+"""Compiling ahead of time, with progress: a minute once, a fifth of a second afterwards."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numba
 from numba.core import event
 
 from . import _jit
+from .guests import Kernel, generate
 from .machine import Machine
 from .recordings import Recording
 from .trace import Trace
@@ -75,3 +76,6 @@ def warm(progress: Callable[[int, int], None] | None = None) -> None:
         Machine(Trace.from_text(_TINY)).run_audited()
         Machine(Trace.from_text(_TINY)).audit()
         Recording.empty().trace()
+        Trace.from_text(_TINY).summary()
+        generate("mix", 1, pages=2048, demand_paging=0, fork_exec=0, ping_pong=0)
+        Kernel(pages=2048).spawn()

@@ -43,6 +43,8 @@ def entry_size(levels: int) -> int:
     return 4 if levels == 2 else 8
 
 
+bytes_of_entry = jit(entry_size)  # for compiled code
+
 _FRAME_MASK = (1 << 40) - 1
 _LOW = 0xFFFFFFFF
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from .build import OPTIONS as OPTIONS
 from .families import FAMILIES as FAMILIES
+from .fitted import FITTED as FITTED
 from .generate import Workload as Workload
 from .generate import family as family
 from .generate import generate as generate

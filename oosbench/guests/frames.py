@@ -11,10 +11,8 @@ import numpy as np
 
 from .._jit import jit
 from ..events import ACCESS, CR3, INVLPG, POKE, WRITE, WRITEHL
-from ..x86 import PFEC_W, RW, A, D, G, P, entry_size, get_entry, guest_index, set_entry
+from ..x86 import PFEC_W, RW, A, D, G, P, bytes_of_entry, get_entry, guest_index, set_entry
 from .state import NONE
-
-_entry_size = jit(entry_size)
 
 
 class OutOfMemory(Exception):
@@ -203,14 +201,14 @@ def store_at(g, v, va, frame, index, value):
     old = read(g, frame, index)
     set_entry(g.memory[frame], index, levels, value)
     if not g.state[0].booted:
-        emit(g, POKE, 0, frame * 4096 + index * _entry_size(levels), value, _entry_size(levels), 0, 0)
+        emit(g, POKE, 0, frame * 4096 + index * bytes_of_entry(levels), value, bytes_of_entry(levels), 0, 0)
     elif levels == 3 and value == 0:
         emit(g, WRITE, v, va, 0, 4, PFEC_W, 1)
         emit(g, WRITE, v, va + 4, 0, 4, PFEC_W, 1)
     elif levels == 3 and old & P == 0:
         emit(g, WRITEHL, v, va, value, 0, 0, 0)
     else:
-        emit(g, WRITE, v, va, value, _entry_size(levels), PFEC_W, 0)
+        emit(g, WRITE, v, va, value, bytes_of_entry(levels), PFEC_W, 0)
 
 
 @jit
@@ -224,7 +222,7 @@ def reach(g, v, frame):
     if vcpu.window != frame:
         vcpu.window = frame
         index = guest_index(window, 1, config.levels)
-        address = config.direct_map + state.window_table * 4096 + index * _entry_size(config.levels)
+        address = config.direct_map + state.window_table * 4096 + index * bytes_of_entry(config.levels)
         store_at(g, v, address, state.window_table, index, frame << 12 | P | RW | A | D | G)
         invalidate(g, v, window)
     return window
@@ -233,4 +231,4 @@ def reach(g, v, frame):
 @jit
 def store(g, v, frame, index, value):
     """Store entry `index` of a page table."""
-    store_at(g, v, reach(g, v, frame) + index * _entry_size(g.config[0].levels), frame, index, value)
+    store_at(g, v, reach(g, v, frame) + index * bytes_of_entry(g.config[0].levels), frame, index, value)

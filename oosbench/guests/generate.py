@@ -18,6 +18,7 @@ from ..trace import Trace
 from .build import OPTIONS, SHADOW_PAGES, as_trace, build, explained, number_lines, options_of, refill, taken
 from .families import FAMILIES, Family
 from .families.turns import start_programs, take_turns
+from .fitted import FITTED
 from .kernel import begin
 from .options import choose
 from .state import CHUNK, MAX_PROGRAMS, Guest
@@ -101,10 +102,25 @@ class Workload:
             self.guest.programs[k].family = numbers.index(member)
             self.guest.programs[k].vcpu = k % vcpus
             self.guest.parameters[k, : len(values)] = values
+        self._left = self.guest.events[:0]  # what a turn made beyond what was asked for
         refill(self.guest, self._rng)
         with explained(self.guest):
             begin(self.guest)
             start_programs(self.guest)
+
+    @classmethod
+    def like(cls, recording: str, seed: int | np.random.Generator = 0) -> Workload:
+        """Return the workload that was fitted to a recording.
+
+        Raises
+        ------
+        GuestError
+            If none was; the message lists those there are.
+        """
+        fit = FITTED.get(recording)
+        if fit is None:
+            raise GuestError(f"no workload was fitted to {recording!r}; there are {', '.join(FITTED)}")
+        return cls(fit.family, seed=seed, **fit.parameters)
 
     @property
     def mode(self) -> tuple[int, int, int, int]:
@@ -155,10 +171,13 @@ class Workload:
             raise GuestError(f"events is {events:,}, must be at least 1")
         done = 0
         while done < events:
-            refill(self.guest, self._rng)
-            with explained(self.guest):
-                take_turns(self.guest, min(events - done, CHUNK))
-            piece = taken(self.guest)[: events - done]
+            piece, self._left = self._left, self._left[:0]
+            if len(piece) == 0:
+                refill(self.guest, self._rng)
+                with explained(self.guest):
+                    take_turns(self.guest, min(events - done, CHUNK))
+                piece = taken(self.guest)
+            piece, self._left = piece[: events - done], piece[events - done :]
             done += len(piece)
             yield piece
             if progress is not None:

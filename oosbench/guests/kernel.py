@@ -117,7 +117,7 @@ class Kernel:
     56
     >>> kernel.end(child)
     >>> len(kernel.trace("mine"))
-    2345
+    3245
     """
 
     def __init__(self, levels: int = 4, vcpus: int = 1, rng: np.random.Generator | int = 0, **options: object) -> None:

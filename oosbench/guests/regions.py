@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._jit import jit
 from ..x86 import RW, A, P, frame_of, guest_index
-from .frames import TooManyProcesses, draw_below, give_page, read, take_page
+from .frames import TooManyProcesses, give_page, read, take_page
 from .layout import MAX_REGIONS, SPAN
 from .state import ANON, NONE
 from .tables import find_table, flush, free_tables, set_entry_of
@@ -165,10 +165,3 @@ def trim(g, v, process, i, first, pages):
             trimmed += 1
     if trimmed:
         flush(g, v, process, region.start + first, pages)
-
-
-@jit
-def random_page(g, process, i):
-    """Return a random page of a region."""
-    region = g.regions[process, i]
-    return region.start + draw_below(g, region.pages)

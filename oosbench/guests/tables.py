@@ -7,11 +7,9 @@ root points to the root itself, so that the page tables of the running process a
 from __future__ import annotations
 
 from .._jit import jit
-from ..x86 import NX, RW, US, A, D, P, entry_size, frame_of, guest_index
+from ..x86 import NX, RW, US, A, D, P, frame_of, guest_index
 from .frames import enter_kernel, give_table, invalidate, load_root, read, store, store_at, take_table
 from .state import NONE
-
-_entry_size = jit(entry_size)
 
 TABLE = P | RW | US | A | D  # flags of an entry that points to a table
 
@@ -35,13 +33,6 @@ def find_table(g, root, va, level):
             return NONE
         frame = frame_of(entry)
     return frame
-
-
-@jit
-def entry_of(g, root, va):
-    """Return the L1 entry of `va`, 0 if there is no table for it."""
-    table = find_table(g, root, va, 1)
-    return read(g, table, guest_index(va, 1, g.config[0].levels)) if table != NONE else 0
 
 
 # --- changing ------------------------------------------------------------------------------------------------------

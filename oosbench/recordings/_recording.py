@@ -132,6 +132,11 @@ class Recording:
         )
         return Trace(4, 1, pages, SHADOW_PAGES, events[:n].copy(), name).validate()
 
+    def describe(self) -> str:
+        """Return what the recorded guest did, in a screenful: its page faults, and the summary of its trace."""
+        faults = np.count_nonzero(self.rows["ev"] == rules.ROW_PF)
+        return f"{self.trace().summary()}\n  {faults:,} page faults were recorded."
+
 
 def load(name: str) -> Recording:
     """Return a bundled recording.

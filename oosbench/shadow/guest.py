@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import x86
 from .._jit import jit
 from ..x86 import get_entry
 from .state import INVALID, MMIO_DM, RAM, RAM_RO
 from .types import OOS_MAY_WRITE, OUT_OF_SYNC, SHF_TYPES
-
-entry_size = jit(x86.entry_size)  # Python calls it too, so it stands there uncompiled
 
 
 @jit

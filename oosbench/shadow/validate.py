@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .._jit import jit
-from ..x86 import PSE, P, frame_of, set_entry
+from ..x86 import PSE, P, bytes_of_entry, frame_of, set_entry
 from . import counters as ctr
 from .entries import refresh_l1e
-from .guest import entry_size, guest_entry, is_oos, is_ram, p2m
+from .guest import guest_entry, is_oos, is_ram, p2m
 from .hash import hash_lookup
 from .links import set_upper
 from .oos import BY_UPPER_LINK, resync_all
@@ -27,7 +27,7 @@ def validate_guest_pt_write(d, v, gmfn, offset, length):
             continue
         levels = GUEST_LEVELS[kind]
         smfn = hash_lookup(d, gmfn, kind)
-        width = entry_size(levels)
+        width = bytes_of_entry(levels)
         for index in range(offset // width, (offset + length - 1) // width + 1):
             if LEVEL[kind] == 1:
                 _validate_gl1e(d, v, gmfn, index, smfn + (index >> 9), levels)

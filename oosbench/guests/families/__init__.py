@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..fitted import fitted_defaults
 from ..options import Parameter
 from . import (
     adversary,
@@ -75,6 +76,8 @@ _OPTIONS: dict[str, dict[str, object]] = {
 
 
 def _family(name: str, module: object, parameters: tuple[Parameter, ...]) -> Family:
+    fitted = fitted_defaults(name)
+    parameters = tuple(p._replace(default=fitted.get(p.name, p.default)) for p in parameters)
     return Family(name, module.__doc__, parameters, module.LEVELS, _OPTIONS.get(name, {}))
 
 

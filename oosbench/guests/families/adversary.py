@@ -26,6 +26,7 @@ PARAMETERS = (
     Parameter("entries", 256, 2, 512, "entries", "present in each"),
     Parameter("used", 8, 0, 512, "pages", "touched after each flush"),
 )
+_PATTERN, _TABLES, _ENTRIES, _USED = range(4)
 _COLLIDE, _ALTERNATE, _ONE_ENTRY, _ALL_ENTRIES, _THERE_AND_BACK = range(5)
 
 
@@ -34,11 +35,11 @@ def start(g, k):
     program = g.programs[k]
     v, p = program.vcpu, g.parameters[k]
     program.process = spawn(g, v)
-    for _ in range(int(p[1])):
-        map_region(g, program.process, ANON, int(p[2]), True, NONE)
+    for _ in range(int(p[_TABLES])):
+        map_region(g, program.process, ANON, int(p[_ENTRIES]), True, NONE)
     run(g, v, program.process)
-    for i in range(int(p[1])):
-        for page in range(int(p[2])):  # so that the shadow has an entry for each
+    for i in range(int(p[_TABLES])):
+        for page in range(int(p[_ENTRIES])):  # so that the shadow has an entry for each
             touch(g, v, g.regions[program.process, i].start + page, WRITE, 1)
 
 
@@ -58,7 +59,7 @@ def _there_and_back(g, v, process, page):
 def turn(g, k):
     program = g.programs[k]
     v, p = program.vcpu, g.parameters[k]
-    process, pattern, tables = program.process, int(p[0]), int(p[1])
+    process, pattern, tables = program.process, int(p[_PATTERN]), int(p[_TABLES])
     run(g, v, process)
     program.cursor += 1
     pages = g.regions[process, 0].pages
@@ -79,6 +80,6 @@ def turn(g, k):
             else:
                 _there_and_back(g, v, process, page)
     flush(g, v, process, 0, g.config[0].guest_pages)
-    for _ in range(int(p[3])):
+    for _ in range(int(p[_USED])):
         i = draw_below(g, tables)
         touch(g, v, g.regions[process, i].start + draw_below(g, pages), WRITE, 1)

@@ -13,7 +13,7 @@ from ..frames import chance, draw_about, draw_below
 from ..layout import MAX_PAGES
 from ..options import Parameter
 from ..processes import end, fork, run, spawn
-from ..regions import map_region
+from ..regions import map_region, unmap
 from ..state import ANON, NONE
 
 LEVELS = (2, 3, 4)
@@ -21,15 +21,17 @@ PARAMETERS = (
     Parameter("data", 2048, 16, MAX_PAGES, "pages", "of the data set when it has grown"),
     Parameter("requests", 4, 1, 512, "", "that the server answers before it waits"),
     Parameter("writes", 0.3, 0.0, 1.0, "", "of requests that write"),
-    Parameter(
-        "growth", 1.0, 0.0, 64.0, "pages", "by which the data grows a turn, on average, until it is as large as said"
-    ),
+    Parameter("grows", 0.2, 0.0, 1.0, "", "chance a turn that the data grows, until it is as large as said"),
+    Parameter("run", 4.0, 1.0, 512.0, "pages", "median length by which it grows"),
+    Parameter("spread", 0.6, 0.0, 2.0, "", "of that length: 0 always the median, 1 heavy-tailed"),
     Parameter("hot", 0.5, 0.0, 1.0, "", "of requests that go to one page in sixteen"),
     Parameter("saves", 0.002, 0.0, 1.0, "", "chance a turn that a copy is forked, if none is at work"),
     Parameter("scan", 16, 1, 1024, "pages", "that the copy reads a turn"),
     Parameter("client", 1, 0, 64, "pages", "that the client touches a turn"),
     Parameter("fresh", 0.05, 0.0, 1.0, "", "chance a turn that the client needs a new page"),
+    Parameter("flushes", 0.001, 0.0, 1.0, "", "chance a turn that a full data set is thrown away"),
 )
+_DATA, _REQUESTS, _WRITES, _GROWS, _RUN, _SPREAD, _HOT, _SAVES, _SCAN, _CLIENT, _FRESH, _FLUSHES = range(12)
 
 
 @jit
@@ -37,7 +39,7 @@ def start(g, k):
     program = g.programs[k]
     v, p = program.vcpu, g.parameters[k]
     program.process, program.partner = spawn(g, v), spawn(g, v)
-    program.heap = map_region(g, program.process, ANON, int(p[0]), True, NONE)
+    program.heap = map_region(g, program.process, ANON, int(p[_DATA]), True, NONE)
     program.file = map_region(g, program.partner, ANON, 4096, True, NONE)  # the client's memory
     program.phase = NONE  # the copy that saves
     program.cursor = 1
@@ -48,16 +50,16 @@ def _serve(g, k):
     program = g.programs[k]
     v, p = program.vcpu, g.parameters[k]
     data = g.regions[program.process, program.heap]
-    grown = int(p[3]) + (1 if chance(g, p[3] - int(p[3])) else 0)
-    for _ in range(grown):
-        if program.cursor < data.pages:
-            touch(g, v, data.start + program.cursor, WRITE, 1)
-            program.cursor += 1
-    for _ in range(draw_about(g, p[1], 0.3)):
+    if chance(g, p[_GROWS]):
+        last = min(program.cursor + draw_about(g, p[_RUN], p[_SPREAD]), data.pages)
+        for page in range(program.cursor, last):
+            touch(g, v, data.start + page, WRITE, 1)
+        program.cursor = last
+    for _ in range(draw_about(g, p[_REQUESTS], 0.3)):
         page = draw_below(g, program.cursor)
-        if chance(g, p[4]):
+        if chance(g, p[_HOT]):
             page -= page % 16
-        touch(g, v, data.start + page, WRITE if chance(g, p[2]) else READ, 1)
+        touch(g, v, data.start + page, WRITE if chance(g, p[_WRITES]) else READ, 1)
 
 
 @jit
@@ -67,7 +69,7 @@ def _save(g, k):
     v, p = program.vcpu, g.parameters[k]
     data = g.regions[program.phase, program.heap]
     run(g, v, program.phase)
-    for _ in range(int(p[6])):
+    for _ in range(int(p[_SCAN])):
         if program.count < program.cursor:
             touch(g, v, data.start + program.count, READ, 1)
             program.count += 1
@@ -82,14 +84,22 @@ def turn(g, k):
     v, p = program.vcpu, g.parameters[k]
     run(g, v, program.process)
     _serve(g, k)
-    if program.phase == NONE and chance(g, p[5]):
+    if program.phase == NONE and chance(g, p[_SAVES]):
         program.phase = fork(g, v, program.process)
         program.count = 0
     if program.phase != NONE:
         _save(g, k)
     run(g, v, program.partner)
     memory = g.regions[program.partner, program.file]
-    for page in range(int(p[7])):
+    for page in range(int(p[_CLIENT])):
         touch(g, v, memory.start + page, WRITE, 1)
-    if chance(g, p[8]):
+    if (
+        program.cursor == g.regions[program.process, program.heap].pages
+        and program.phase == NONE
+        and chance(g, p[_FLUSHES])
+    ):
+        unmap(g, v, program.process, program.heap)
+        program.heap = map_region(g, program.process, ANON, int(p[_DATA]), True, NONE)
+        program.cursor = 1
+    if chance(g, p[_FRESH]):
         touch(g, v, memory.start + draw_below(g, memory.pages), WRITE, 1)

@@ -13,8 +13,8 @@ from ..faults import FETCH, READ, WRITE, touch
 from ..frames import chance, draw_about, draw_below
 from ..layout import MAX_PAGES
 from ..options import Parameter
-from ..processes import run, spawn, switch
-from ..regions import map_region, new_file, unmap
+from ..processes import execute, run, spawn, switch
+from ..regions import discard, map_region, new_file, unmap
 from ..state import ANON, FILE, NONE
 
 LEVELS = (2, 3, 4)
@@ -28,17 +28,30 @@ PARAMETERS = (
     Parameter("reads", 0.1, 0.0, 1.0, "", "chance that a page of the heap is read before it is written"),
     Parameter("reuse", 2, 0, 64, "pages", "touched again after each stretch"),
     Parameter("around", 16, 1, 64, "pages", "of a file that one fault maps"),
+    Parameter("frees", 0.02, 0.0, 1.0, "", "chance after each stretch that part of the heap is given back"),
+    Parameter("freed", 32.0, 1.0, 2048.0, "pages", "median length of that part"),
+    Parameter("ends", 0.002, 0.0, 0.2, "", "chance after each stretch that the program ends and another begins"),
     Parameter("pause", 0.02, 0.0, 1.0, "", "chance after each stretch that something else runs for a while"),
+)
+_HEAP, _FILE, _FILE_SHARE, _RUN, _SPREAD, _SEQUENTIAL, _READS, _REUSE, _AROUND, _FREES, _FREED, _ENDS, _PAUSE = range(
+    13
 )
 
 
 @jit
 def start(g, k):
     program = g.programs[k]
-    v, p = program.vcpu, g.parameters[k]
-    program.process = spawn(g, v)
-    program.heap = map_region(g, program.process, ANON, int(p[0]), True, NONE)
-    program.file = map_region(g, program.process, FILE, int(p[1]), False, new_file(g, v, int(p[1])))
+    program.phase = new_file(g, program.vcpu, int(g.parameters[k, _FILE]))
+    _begin(g, k, spawn(g, program.vcpu))
+
+
+@jit
+def _begin(g, k, process):
+    program = g.programs[k]
+    p = g.parameters[k]
+    program.process, program.cursor = process, 0
+    program.heap = map_region(g, process, ANON, int(p[_HEAP]), True, NONE)
+    program.file = map_region(g, process, FILE, int(p[_FILE]), False, program.phase)
 
 
 @jit
@@ -82,15 +95,23 @@ def turn(g, k):
     program = g.programs[k]
     v, p = program.vcpu, g.parameters[k]
     run(g, v, program.process)
-    pages = draw_about(g, p[3], p[4])
-    if chance(g, p[2]):
-        touch_file(g, v, program.process, program.file, pages, int(p[8]))
+    pages = draw_about(g, p[_RUN], p[_SPREAD])
+    if chance(g, p[_FILE_SHARE]):
+        touch_file(g, v, program.process, program.file, pages, int(p[_AROUND]))
     else:
-        grow(g, k, pages, p[5], p[6])
-    revisit(g, k, int(p[7]))
+        grow(g, k, pages, p[_SEQUENTIAL], p[_READS])
+    revisit(g, k, int(p[_REUSE]))
+    if chance(g, p[_FREES]):
+        heap = g.regions[program.process, program.heap]
+        first = draw_below(g, heap.pages)
+        discard(
+            g, v, program.process, program.heap, first, min(draw_about(g, p[_FREED], p[_SPREAD]), heap.pages - first)
+        )
     if program.cursor == g.regions[program.process, program.heap].pages:
         unmap(g, v, program.process, program.heap)
-        program.heap = map_region(g, program.process, ANON, int(p[0]), True, NONE)
+        program.heap = map_region(g, program.process, ANON, int(p[_HEAP]), True, NONE)
         program.cursor = 0
-    if chance(g, p[9]):
+    if chance(g, p[_ENDS]):
+        _begin(g, k, execute(g, v))
+    if chance(g, p[_PAUSE]):
         switch(g, v, NONE)

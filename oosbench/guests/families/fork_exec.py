@@ -30,6 +30,9 @@ PARAMETERS = (
     Parameter("around", 16, 1, 64, "pages", "of a file that one fault maps"),
     Parameter("pause", 0.02, 0.0, 1.0, "", "chance after each stretch that something else runs for a while"),
 )
+_SHELL, _REWRITES, _CHILD_WRITES, _TEXT, _CODE, _HEAP, _RUN, _SPREAD, _SCATTER, _AROUND, _PAUSE = range(11)
+_DATA, _STACK = 16, 32  # pages
+_OF_TEXT, _OF_DATA, _OF_HEAP, _OF_STACK = range(4)  # regions
 
 
 @jit
@@ -37,20 +40,31 @@ def start(g, k):
     program = g.programs[k]
     v, p = program.vcpu, g.parameters[k]
     program.process = spawn(g, v)
-    program.heap = map_region(g, program.process, ANON, int(p[0]), True, NONE)
-    program.file = new_file(g, v, int(p[3]))
-    program.phase = new_file(g, v, 16)
-    map_region(g, program.process, FILE, int(p[3]), False, program.file)
+    program.file, program.phase = new_file(g, v, int(p[_TEXT])), new_file(g, v, _DATA)
+    _map_program(g, k, program.process, int(p[_SHELL]))
     run(g, v, program.process)
-    for page in range(int(p[0])):
-        touch(g, v, g.regions[program.process, program.heap].start + page, WRITE, 1)
+    for page in range(int(p[_SHELL])):
+        touch(g, v, g.regions[program.process, _OF_HEAP].start + page, WRITE, 1)
 
 
 @jit
-def _write_some(g, v, process, i, pages):
-    region = g.regions[process, i]
+def _map_program(g, k, process, heap):
+    """Map what every program has, in this order: code, data, heap, stack."""
+    program = g.programs[k]
+    map_region(g, process, FILE, int(g.parameters[k, _TEXT]), False, program.file)
+    map_region(g, process, FILE, _DATA, True, program.phase)
+    map_region(g, process, ANON, heap, True, NONE)
+    map_region(g, process, ANON, _STACK, True, NONE)
+
+
+@jit
+def _write_some(g, v, process, pages):
+    """Write to the stack, to data and to some pages of the heap."""
+    touch(g, v, g.regions[process, _OF_STACK].start + _STACK - 1, WRITE, 1)
+    touch(g, v, g.regions[process, _OF_DATA].start + draw_below(g, 4), WRITE, 1)
+    heap = g.regions[process, _OF_HEAP]
     for _ in range(pages):
-        touch(g, v, region.start + draw_below(g, region.pages), WRITE, 1)
+        touch(g, v, heap.start + draw_below(g, heap.pages), WRITE, 1)
 
 
 @jit
@@ -58,17 +72,16 @@ def _work(g, k, process):
     """Run the program: its code, its data, its heap."""
     program = g.programs[k]
     v, p = program.vcpu, g.parameters[k]
-    around = int(p[9])
-    pages = int(p[5])
-    text = g.regions[process, map_region(g, process, FILE, int(p[3]), False, program.file)]
-    data = g.regions[process, map_region(g, process, FILE, 16, True, program.phase)]
-    heap = g.regions[process, map_region(g, process, ANON, min(MAX_PAGES, int(pages * p[8])), True, NONE)]
-    stack = g.regions[process, map_region(g, process, ANON, 32, True, NONE)]
+    around = int(p[_AROUND])
+    pages = int(p[_HEAP])
+    _map_program(g, k, process, min(MAX_PAGES, int(pages * p[_SCATTER])))
+    text, heap = g.regions[process, _OF_TEXT], g.regions[process, _OF_HEAP]
+    stack, data = g.regions[process, _OF_STACK], g.regions[process, _OF_DATA]
     for page in range(3):
-        touch(g, v, stack.start + 31 - page, WRITE, 1)
+        touch(g, v, stack.start + _STACK - 1 - page, WRITE, 1)
     for page in range(4):
         touch(g, v, data.start + 3 * page, WRITE, around)
-    code, written = int(p[4]), 0
+    code, written = int(p[_CODE]), 0
     while code > 0 or written < pages:
         if code > 0:
             code -= 1
@@ -76,13 +89,13 @@ def _work(g, k, process):
             for page in range(first, min(first + draw_about(g, 2.0, 0.4), text.pages)):
                 touch(g, v, text.start + page, FETCH, around)
         if written < pages:
-            stretch = min(draw_about(g, p[6], p[7]), pages - written)
+            stretch = min(draw_about(g, p[_RUN], p[_SPREAD]), pages - written)
             first = draw_below(g, heap.pages)
             for page in range(first, min(first + stretch, heap.pages)):
                 touch(g, v, heap.start + page, WRITE, 1)
             written += stretch
-        touch(g, v, stack.start + 31, READ, 1)
-        if chance(g, p[10]):
+        touch(g, v, stack.start + _STACK - 1, READ, 1)
+        if chance(g, p[_PAUSE]):
             switch(g, v, NONE)
             run(g, v, process)
 
@@ -92,11 +105,11 @@ def turn(g, k):
     program = g.programs[k]
     v, p = program.vcpu, g.parameters[k]
     run(g, v, program.process)
-    _write_some(g, v, program.process, program.heap, int(p[1]))
+    _write_some(g, v, program.process, int(p[_REWRITES]))
     child = fork(g, v, program.process)
-    _write_some(g, v, program.process, program.heap, 2)
+    _write_some(g, v, program.process, 2)
     run(g, v, child)
-    _write_some(g, v, child, program.heap, int(p[2]))
+    _write_some(g, v, child, int(p[_CHILD_WRITES]))
     process = execute(g, v)
     _work(g, k, process)
     end(g, v, process)

@@ -22,6 +22,7 @@ PARAMETERS = (
     Parameter("processes", 2, 1, 8, "", "that call the kernel in turn"),
     Parameter("touches", 8, 0, 512, "pages", "of its own that a process touches in between"),
 )
+_SIZE, _SPREAD, _PROCESSES, _TOUCHES = range(4)
 _LARGEST = 2048
 _MEMORY = 512
 
@@ -29,7 +30,7 @@ _MEMORY = 512
 @jit
 def start(g, k):
     program = g.programs[k]
-    for i in range(int(g.parameters[k, 2])):
+    for i in range(int(g.parameters[k, _PROCESSES])):
         process = spawn(g, program.vcpu)
         program.heap = map_region(g, process, ANON, _MEMORY, True, NONE)
         if i == 0:
@@ -43,6 +44,6 @@ def turn(g, k):
     v, p = program.vcpu, g.parameters[k]
     process = program.process + draw_below(g, program.partner - program.process + 1)
     run(g, v, process)
-    for _ in range(int(p[3])):
+    for _ in range(int(p[_TOUCHES])):
         touch(g, v, g.regions[process, program.heap].start + draw_below(g, _MEMORY), WRITE, 1)
-    vmalloc(g, v, min(draw_about(g, p[0], p[1]), _LARGEST))
+    vmalloc(g, v, min(draw_about(g, p[_SIZE], p[_SPREAD]), _LARGEST))

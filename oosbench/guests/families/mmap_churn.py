@@ -21,6 +21,7 @@ PARAMETERS = (
     Parameter("spread", 0.6, 0.0, 2.0, "", "of that size: 0 always the median, 1 heavy-tailed"),
     Parameter("touched", 0.7, 0.0, 1.0, "", "of its pages that are written"),
 )
+_REGIONS, _SIZE, _SPREAD, _TOUCHED = range(4)
 _LARGEST = 4096
 
 
@@ -34,12 +35,12 @@ def turn(g, k):
     program = g.programs[k]
     v, p = program.vcpu, g.parameters[k]
     run(g, v, program.process)
-    i = draw_below(g, int(p[0]))
+    i = draw_below(g, int(p[_REGIONS]))
     if g.regions[program.process, i].kind:
         unmap(g, v, program.process, i)
         return
-    pages = min(draw_about(g, p[1], p[2]), _LARGEST)
+    pages = min(draw_about(g, p[_SIZE], p[_SPREAD]), _LARGEST)
     region = g.regions[program.process, map_region(g, program.process, ANON, pages, True, NONE)]
     for page in range(pages):
-        if chance(g, p[3]):
+        if chance(g, p[_TOUCHED]):
             touch(g, v, region.start + page, WRITE, 1)

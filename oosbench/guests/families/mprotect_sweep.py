@@ -24,13 +24,14 @@ PARAMETERS = (
     Parameter("run", 2.0, 1.0, 512.0, "pages", "median length of a stretch"),
     Parameter("spread", 0.5, 0.0, 2.0, "", "of that length: 0 always the median, 1 heavy-tailed"),
 )
+_HEAP, _SWEEP, _WRITES, _RUN, _SPREAD = range(5)
 
 
 @jit
 def start(g, k):
     program = g.programs[k]
     program.process = spawn(g, program.vcpu)
-    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, 0]), True, NONE)
+    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, _HEAP]), True, NONE)
 
 
 @jit
@@ -39,10 +40,10 @@ def turn(g, k):
     v, p = program.vcpu, g.parameters[k]
     run(g, v, program.process)
     heap = g.regions[program.process, program.heap]
-    for _ in range(int(p[2])):
+    for _ in range(int(p[_WRITES])):
         first = draw_below(g, heap.pages)
-        for page in range(first, min(first + draw_about(g, p[3], p[4]), heap.pages)):
+        for page in range(first, min(first + draw_about(g, p[_RUN], p[_SPREAD]), heap.pages)):
             touch(g, v, heap.start + page, WRITE, 1)
-    pages = min(int(p[1]), heap.pages - program.cursor)
+    pages = min(int(p[_SWEEP]), heap.pages - program.cursor)
     protect(g, v, program.process, program.heap, program.cursor, pages, False)
     program.cursor = (program.cursor + pages) % heap.pages

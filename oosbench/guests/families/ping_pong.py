@@ -22,6 +22,7 @@ PARAMETERS = (
     Parameter("writes", 0.5, 0.0, 1.0, "", "of these that write"),
     Parameter("fresh", 1, 0, 64, "pages", "of these that are new"),
 )
+_MEMORY, _TOUCHES, _WRITES, _FRESH = range(4)
 
 
 @jit
@@ -29,8 +30,8 @@ def start(g, k):
     program = g.programs[k]
     v = program.vcpu
     program.process, program.partner = spawn(g, v), spawn(g, v)
-    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, 0]), True, NONE)
-    map_region(g, program.partner, ANON, int(g.parameters[k, 0]), True, NONE)
+    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, _MEMORY]), True, NONE)
+    map_region(g, program.partner, ANON, int(g.parameters[k, _MEMORY]), True, NONE)
 
 
 @jit
@@ -41,11 +42,11 @@ def turn(g, k):
     program.phase = 1 - program.phase
     run(g, v, process)
     memory = g.regions[process, program.heap]
-    for _ in range(int(p[3])):
+    for _ in range(int(p[_FRESH])):
         touch(g, v, memory.start + program.cursor % memory.pages, WRITE, 1)
         program.cursor += 1
-    for _ in range(int(p[1])):
+    for _ in range(int(p[_TOUCHES])):
         page = draw_below(g, min(program.cursor + 1, memory.pages))
-        touch(g, v, memory.start + page, WRITE if chance(g, p[2]) else READ, 1)
-    if program.cursor % memory.pages == 0 and p[3] > 0:
+        touch(g, v, memory.start + page, WRITE if chance(g, p[_WRITES]) else READ, 1)
+    if program.cursor % memory.pages == 0 and p[_FRESH] > 0:
         discard(g, v, process, program.heap, 0, memory.pages)

@@ -24,13 +24,14 @@ PARAMETERS = (
     Parameter("writes", 0.5, 0.0, 1.0, "", "of touches that write"),
     Parameter("scan", 128, 1, MAX_PAGES, "pages", "that the kernel looks at in one go"),
 )
+_HEAP, _TOUCHES, _HOT, _WRITES, _SCAN = range(5)
 
 
 @jit
 def start(g, k):
     program = g.programs[k]
     program.process = spawn(g, program.vcpu)
-    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, 0]), True, NONE)
+    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, _HEAP]), True, NONE)
 
 
 @jit
@@ -39,11 +40,11 @@ def turn(g, k):
     v, p = program.vcpu, g.parameters[k]
     run(g, v, program.process)
     heap = g.regions[program.process, program.heap]
-    for _ in range(int(p[1])):
+    for _ in range(int(p[_TOUCHES])):
         page = draw_below(g, heap.pages)
-        if chance(g, p[2]):
+        if chance(g, p[_HOT]):
             page //= 8
-        touch(g, v, heap.start + page, WRITE if chance(g, p[3]) else READ, 1)
-    pages = min(int(p[4]), heap.pages - program.cursor)
+        touch(g, v, heap.start + page, WRITE if chance(g, p[_WRITES]) else READ, 1)
+    pages = min(int(p[_SCAN]), heap.pages - program.cursor)
     age(g, v, program.process, program.heap, program.cursor, pages)
     program.cursor = (program.cursor + pages) % heap.pages

@@ -22,13 +22,14 @@ PARAMETERS = (
     Parameter("run", 3.0, 1.0, 512.0, "pages", "median length of a stretch that is written in a row"),
     Parameter("spread", 0.5, 0.0, 2.0, "", "of that length: 0 always the median, 1 heavy-tailed"),
 )
+_MEMORY, _CALLS, _RUN, _SPREAD = range(4)
 
 
 @jit
 def start(g, k):
     program = g.programs[k]
     program.process = spawn(g, program.vcpu)
-    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, 0]), True, NONE)
+    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, _MEMORY]), True, NONE)
 
 
 @jit
@@ -37,10 +38,10 @@ def turn(g, k):
     v, p = program.vcpu, g.parameters[k]
     run(g, v, program.process)
     memory = g.regions[program.process, program.heap]
-    for _ in range(int(p[1])):
+    for _ in range(int(p[_CALLS])):
         enter_user(g, v)
         enter_kernel(g, v)
-    last = min(program.cursor + draw_about(g, p[2], p[3]), memory.pages)
+    last = min(program.cursor + draw_about(g, p[_RUN], p[_SPREAD]), memory.pages)
     for page in range(program.cursor, last):
         touch(g, v, memory.start + page, WRITE, 1)
     touch(g, v, memory.start + draw_below(g, last), WRITE, 1)

@@ -27,6 +27,7 @@ PARAMETERS = (
     ),
     Parameter("pause", 0.02, 0.0, 1.0, "", "chance after a stretch that the vCPU idles until its next turn"),
 )
+_HEAP, _RUN, _SPREAD, _WRITES, _DISCARDS, _PROTECTS, _PAUSE = range(7)
 _STRETCH = 32
 
 
@@ -37,7 +38,7 @@ def start(g, k):
         program.process, program.heap = g.programs[0].process, g.programs[0].heap
         return
     program.process = spawn(g, program.vcpu)
-    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, 0]), True, NONE)
+    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, _HEAP]), True, NONE)
 
 
 @jit
@@ -47,14 +48,14 @@ def turn(g, k):
     run(g, v, program.process)
     heap = g.regions[program.process, program.heap]
     first = draw_below(g, heap.pages)
-    access = WRITE if chance(g, p[3]) else READ
-    for page in range(first, min(first + draw_about(g, p[1], p[2]), heap.pages)):
+    access = WRITE if chance(g, p[_WRITES]) else READ
+    for page in range(first, min(first + draw_about(g, p[_RUN], p[_SPREAD]), heap.pages)):
         touch(g, v, heap.start + page, access, 1)
-    if chance(g, p[4]):
+    if chance(g, p[_DISCARDS]):
         first = draw_below(g, heap.pages)
         discard(g, v, program.process, program.heap, first, min(_STRETCH, heap.pages - first))
-    if chance(g, p[5]):
+    if chance(g, p[_PROTECTS]):
         first = draw_below(g, heap.pages)
         protect(g, v, program.process, program.heap, first, min(_STRETCH, heap.pages - first), False)
-    if chance(g, p[6]):
+    if chance(g, p[_PAUSE]):
         switch(g, v, NONE)

@@ -24,6 +24,7 @@ PARAMETERS = (
     Parameter("discards", 0.05, 0.0, 1.0, "", "chance after a stretch that pages are given back"),
     Parameter("switches", 0.2, 0.0, 1.0, "", "chance after a stretch that the other program goes on"),
 )
+_MEMORY, _RUN, _SPREAD, _DISCARDS, _SWITCHES = range(5)
 _DISCARDED = 64
 
 
@@ -32,8 +33,8 @@ def start(g, k):
     program = g.programs[k]
     v = program.vcpu
     program.process, program.partner = spawn(g, v), spawn(g, v)
-    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, 0]), True, NONE)
-    map_region(g, program.partner, ANON, int(g.parameters[k, 0]), True, NONE)
+    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, _MEMORY]), True, NONE)
+    map_region(g, program.partner, ANON, int(g.parameters[k, _MEMORY]), True, NONE)
 
 
 @jit
@@ -44,10 +45,10 @@ def turn(g, k):
     run(g, v, process)
     memory = g.regions[process, program.heap]
     first = draw_below(g, memory.pages)
-    for page in range(first, min(first + draw_about(g, p[1], p[2]), memory.pages)):
+    for page in range(first, min(first + draw_about(g, p[_RUN], p[_SPREAD]), memory.pages)):
         touch(g, v, memory.start + page, WRITE, 1)
-    if chance(g, p[3]):
+    if chance(g, p[_DISCARDS]):
         first = draw_below(g, memory.pages)
         discard(g, v, process, program.heap, first, min(_DISCARDED, memory.pages - first))
-    if chance(g, p[4]):
+    if chance(g, p[_SWITCHES]):
         program.phase = 1 - program.phase

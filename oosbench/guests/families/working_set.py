@@ -25,13 +25,14 @@ PARAMETERS = (
     Parameter("trims", 0.05, 0.0, 1.0, "", "chance after a stretch that part of the working set is trimmed"),
     Parameter("trimmed", 64, 1, MAX_PAGES, "pages", "at a time"),
 )
+_MEMORY, _RUN, _SPREAD, _WRITES, _TRIMS, _TRIMMED = range(6)
 
 
 @jit
 def start(g, k):
     program = g.programs[k]
     program.process = spawn(g, program.vcpu)
-    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, 0]), True, NONE)
+    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, _MEMORY]), True, NONE)
 
 
 @jit
@@ -41,10 +42,10 @@ def turn(g, k):
     run(g, v, program.process)
     memory = g.regions[program.process, program.heap]
     first = draw_below(g, memory.pages)
-    access = WRITE if chance(g, p[3]) else READ
-    for page in range(first, min(first + draw_about(g, p[1], p[2]), memory.pages)):
+    access = WRITE if chance(g, p[_WRITES]) else READ
+    for page in range(first, min(first + draw_about(g, p[_RUN], p[_SPREAD]), memory.pages)):
         touch(g, v, memory.start + page, access, 1)
-    if chance(g, p[4]):
-        pages = min(int(p[5]), memory.pages - program.cursor)
+    if chance(g, p[_TRIMS]):
+        pages = min(int(p[_TRIMMED]), memory.pages - program.cursor)
         trim(g, v, program.process, program.heap, program.cursor, pages)
         program.cursor = (program.cursor + pages) % memory.pages

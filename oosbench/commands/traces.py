@@ -1,0 +1,101 @@
+"""Commands about traces: what there is, what is in it, made, written."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+
+from .. import recordings
+from ..errors import UsageError
+from ..guests import FAMILIES, Workload
+from ..guests import OPTIONS as KERNEL_OPTIONS
+from ..guests.generate import EVENTS
+from ..presets import DEFAULT, PRESETS
+from ..sources import open_trace
+from ..x86 import LEVELS
+from ._options import SOURCE, Bar, Command, from_recording
+
+
+def _export(options: argparse.Namespace) -> None:
+    trace = open_trace(options.source, options.direct_map)
+    trace.write(options.out)
+    print(f"{options.out}: {len(trace):,} events of {trace.name}", file=sys.stderr)
+
+
+def _validate(options: argparse.Namespace) -> None:
+    print(open_trace(options.file).describe())
+
+
+def _describe(options: argparse.Namespace) -> None:
+    trace = open_trace(options.source, options.direct_map)
+    print(trace.summary())
+
+
+def _generate(options: argparse.Namespace) -> None:
+    given: dict[str, object] = {}
+    for words in options.set:
+        name, equals, value = words.partition("=")
+        if not (name and equals):
+            raise UsageError(f"--set is {words!r}, must be NAME=VALUE")
+        given[name.replace("-", "_")] = value
+    workload = Workload(options.family, options.levels, options.vcpus, options.seed, **given)
+    with Bar() as bar:
+        workload.write(options.out, options.events, lambda done, total: bar(workload.family.name, done, total))
+    print(f"{options.out}: {options.events:,} lines of {workload.family.name}", file=sys.stderr)
+
+
+def _catalogue() -> dict[str, list[dict[str, object]]]:
+    """Return what there is, for programs to read."""
+    return {
+        "recordings": [{"name": name, "workload": told} for name, told in recordings.bundled().workload.items()],
+        "guests": [
+            {
+                "name": f.name,
+                "about": f.headline,
+                "levels": list(f.levels),
+                "parameters": {p.name: p.told(f.options) for p in (*f.parameters, *KERNEL_OPTIONS)},
+            }
+            for f in FAMILIES.values()
+        ],
+        "presets": [{"name": p.name, "about": p.about} for p in PRESETS.values()],
+    }
+
+
+def _list(options: argparse.Namespace) -> None:
+    if options.json:
+        print(json.dumps(_catalogue(), indent=2))
+        return
+
+    def section(title: str, lines: Iterable[tuple[str, str]]) -> None:
+        print(title)
+        for name, about in lines:
+            print(f"  {name:<24}{about}")
+
+    section("recordings", recordings.bundled().workload.items())
+    section("guests", ((f.name, f.headline) for f in FAMILIES.values()))
+    section("presets", ((p.name, p.about + (" (default)" if p.name == DEFAULT else "")) for p in PRESETS.values()))
+
+
+def add(command: Command) -> None:
+    """Add the commands of this file."""
+    sub = command("list", _list, "list recordings, workload families and presets")
+    sub.add_argument("--json", action="store_true", help="with parameters, for programs to read")
+    sub = command("describe", _describe, "say what a guest does to its page tables")
+    sub.add_argument("source", metavar="NAME|FILE", help=SOURCE)
+    from_recording(sub)
+    sub = command("validate", _validate, "read a trace, and say what it holds or what is wrong with it")
+    sub.add_argument("file", metavar="FILE", help=SOURCE)
+    sub = command("export", _export, "write a trace as text, gzip or .npz, by the name of OUT")
+    sub.add_argument("source", metavar="NAME|FILE", help=SOURCE)
+    sub.add_argument("out", metavar="OUT")
+    from_recording(sub)
+    sub = command("generate", _generate, "make a trace of a generated workload")
+    sub.add_argument("family", metavar="FAMILY", help="see 'list'; its parameters are in 'list --json'")
+    sub.add_argument("out", metavar="OUT", help="text, gzip (.gz) or .npz, by its name")
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of a parameter; repeatable")
+    sub.add_argument("--levels", type=int, choices=LEVELS, help="of paging (default: the most that FAMILY has)")
+    sub.add_argument("--vcpus", type=int, default=1, metavar="N", help="1 to 8 (default 1)")
+    sub.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed gives the same bytes (default 0)")
+    sub.add_argument("--events", type=int, default=EVENTS, metavar="N", help="lines to make (default %(default)s)")
