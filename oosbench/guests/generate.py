@@ -177,6 +177,8 @@ class Workload:
                 with explained(self.guest):
                     take_turns(self.guest, min(events - done, CHUNK))
                 piece = taken(self.guest)
+                if len(piece) == 0:
+                    raise GuestError(f"{self.family.name} does nothing with these parameters: {self.parameters}")
             piece, self._left = piece[: events - done], piece[events - done :]
             done += len(piece)
             yield piece

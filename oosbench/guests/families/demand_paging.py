@@ -16,6 +16,7 @@ from ..options import Parameter
 from ..processes import execute, run, spawn, switch
 from ..regions import discard, map_region, new_file, unmap
 from ..state import ANON, FILE, NONE
+from ._twin import twin_of
 
 LEVELS = (2, 3, 4)
 PARAMETERS = (
@@ -41,7 +42,9 @@ _HEAP, _FILE, _FILE_SHARE, _RUN, _SPREAD, _SEQUENTIAL, _READS, _REUSE, _AROUND, 
 @jit
 def start(g, k):
     program = g.programs[k]
-    program.phase = new_file(g, program.vcpu, int(g.parameters[k, _FILE]))
+    twin = twin_of(g, k)
+    pages = int(g.parameters[k, _FILE])
+    program.phase = new_file(g, program.vcpu, pages) if twin == NONE else g.programs[twin].phase
     _begin(g, k, spawn(g, program.vcpu))
 
 

@@ -15,6 +15,7 @@ from ..options import Parameter
 from ..processes import end, execute, fork, run, spawn, switch
 from ..regions import map_region, new_file
 from ..state import ANON, FILE, NONE
+from ._twin import twin_of
 
 LEVELS = (2, 3, 4)
 PARAMETERS = (
@@ -40,7 +41,11 @@ def start(g, k):
     program = g.programs[k]
     v, p = program.vcpu, g.parameters[k]
     program.process = spawn(g, v)
-    program.file, program.phase = new_file(g, v, int(p[_TEXT])), new_file(g, v, _DATA)
+    twin = twin_of(g, k)
+    if twin == NONE:
+        program.file, program.phase = new_file(g, v, int(p[_TEXT])), new_file(g, v, _DATA)
+    else:
+        program.file, program.phase = g.programs[twin].file, g.programs[twin].phase
     _map_program(g, k, program.process, int(p[_SHELL]))
     run(g, v, program.process)
     for page in range(int(p[_SHELL])):

@@ -19,7 +19,7 @@ PARAMETERS = (
     Parameter("regions", 8, 1, 20, "", "mapped at most at a time"),
     Parameter("size", 64.0, 1.0, 2048.0, "pages", "median size of a region"),
     Parameter("spread", 0.6, 0.0, 2.0, "", "of that size: 0 always the median, 1 heavy-tailed"),
-    Parameter("touched", 0.7, 0.0, 1.0, "", "of its pages that are written"),
+    Parameter("touched", 0.7, 0.01, 1.0, "", "of its pages that are written"),
 )
 _REGIONS, _SIZE, _SPREAD, _TOUCHED = range(4)
 _LARGEST = 4096

@@ -20,7 +20,7 @@ LEVELS = (2, 3, 4)
 PARAMETERS = (
     Parameter("heap", 2048, 16, MAX_PAGES, "pages", "of the heap"),
     Parameter("sweep", 512, 1, MAX_PAGES, "pages", "that are protected in one call"),
-    Parameter("writes", 24, 0, 1024, "stretches", "that the program writes between two calls"),
+    Parameter("writes", 24, 1, 1024, "stretches", "that the program writes between two calls"),
     Parameter("run", 2.0, 1.0, 512.0, "pages", "median length of a stretch"),
     Parameter("spread", 0.5, 0.0, 2.0, "", "of that length: 0 always the median, 1 heavy-tailed"),
 )

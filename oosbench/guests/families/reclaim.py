@@ -19,7 +19,7 @@ from ..state import ANON, NONE
 LEVELS = (2, 3, 4)
 PARAMETERS = (
     Parameter("heap", 2048, 16, MAX_PAGES, "pages", "of the program"),
-    Parameter("touches", 48, 0, 4096, "pages", "that it touches between two scans"),
+    Parameter("touches", 48, 1, 4096, "pages", "that it touches between two scans"),
     Parameter("hot", 0.9, 0.0, 1.0, "", "of touches that go to an eighth of the heap"),
     Parameter("writes", 0.5, 0.0, 1.0, "", "of touches that write"),
     Parameter("scan", 128, 1, MAX_PAGES, "pages", "that the kernel looks at in one go"),

@@ -21,6 +21,8 @@ from . import (
     working_set,
 )
 
+PATIENCE = 10_000  # turns without an event, after which none is expected
+
 
 @jit
 def _start(g, k):
@@ -93,8 +95,14 @@ def start_programs(g):
 
 @entry
 def take_turns(g, wanted):
-    """Let programs take turns, which one is random, until there are `wanted` events or few random numbers are left."""
+    """Let programs take turns, which one is random, until there are `wanted` events or few random numbers are left.
+
+    It gives up when programs do nothing any more.
+    """
     programs = g.config[0].programs
     state = g.state[0]
-    while state.events < wanted and state.uniforms <= UNIFORMS // 2:
+    idle = 0
+    while state.events < wanted and state.uniforms <= UNIFORMS // 2 and idle < PATIENCE:
+        before = state.events
         _turn(g, draw_below(g, programs) if programs > 1 else 0)
+        idle = 0 if state.events > before else idle + 1
