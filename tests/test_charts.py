@@ -10,7 +10,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
 
-from oosbench import charts, counters_frame, experiment, headline, report, resyncs_frame, run_each
+from oosbench import Trace, charts, counters_frame, experiment, headline, report, resyncs_frame, run_each
+from oosbench.charts import _style
+from oosbench.guests import generate
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +88,8 @@ def test_colours_stand_out_and_markers_differ():
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
         return np.dot([0.2126, 0.7152, 0.0722], linear)
 
-    assert all(1.05 / (luminance(colour) + 0.05) >= 3 for colour in charts._PALETTE)
-    assert len(set(charts._MARKERS)) == len(charts._PALETTE)
+    assert all(1.05 / (luminance(colour) + 0.05) >= 3 for colour in _style.PALETTE)
+    assert len(set(_style.MARKERS)) == len(_style.PALETTE)
 
 
 def test_html_is_a_picture_with_a_text(table):
@@ -111,3 +113,22 @@ def test_a_preset_without_snapshot_has_no_dirty_ratio(recorded):
     assert row.propagated == row.compared == 15274
     assert pd.isna(row.dirty)
     assert pd.isna(row.dirty_ratio)
+
+
+def test_a_trace_at_a_glance_counts_all_there_is():
+    trace = generate("mmap_churn", 20_000, seed=2)
+    summary = trace.summary()
+    tables, stores, flushes = charts.glance(trace, summary).axes
+    drawn = {part.get_label(): part.get_data().values for axes in (stores, flushes) for part in axes.patches}
+    assert drawn["L1"].sum() == (summary.stores.level == 1).sum() > 5000
+    assert drawn["INVLPG"].sum() == summary.ops["INVLPG"] > 0
+    alive = {part.get_label(): part.get_data().values[-1] for part in tables.patches}
+    assert alive["L1"] == ((summary.tables.level == 1) & (summary.tables.died < 0)).sum()
+    assert f"{(summary.stores.level == 1).sum():,} stores" in charts.glance_text(trace)
+
+
+def test_a_trace_without_stores_has_a_glance_too():
+    trace = Trace.from_text("MODE 4 1 16 256\nPOKE 0x1000 0x2067\nCR3 0 0x1000\n")
+    figure = charts.glance(trace)
+    assert [text.get_text() for text in figure.axes[1].texts] == ["none"]
+    assert charts.as_png(figure, 96).startswith(b"\x89PNG")

@@ -6,12 +6,14 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
-from .. import recordings
+from .. import charts, recordings
 from ..errors import UsageError
 from ..guests import FAMILIES, Workload
 from ..guests import OPTIONS as KERNEL_OPTIONS
 from ..guests.generate import EVENTS
+from ..output import whole_file
 from ..presets import DEFAULT, PRESETS
 from ..sources import open_trace
 from ..x86 import LEVELS
@@ -29,8 +31,16 @@ def _validate(options: argparse.Namespace) -> None:
 
 
 def _describe(options: argparse.Namespace) -> None:
+    kind = Path(options.chart).suffix if options.chart is not None else ""
+    if options.chart is not None and kind not in (".svg", ".png"):
+        raise UsageError(f"--chart is {options.chart}, must end in .svg or .png")
     trace = open_trace(options.source, options.direct_map)
-    print(trace.summary())
+    summary = trace.summary()
+    print(summary)
+    if options.chart is not None:
+        figure = charts.glance(trace, summary)
+        with whole_file(options.chart) as file:
+            file.write(charts.as_svg(figure) if kind == ".svg" else charts.as_png(figure))
 
 
 def _generate(options: argparse.Namespace) -> None:
@@ -84,6 +94,7 @@ def add(command: Command) -> None:
     sub.add_argument("--json", action="store_true", help="with parameters, for programs to read")
     sub = command("describe", _describe, "say what a guest does to its page tables")
     sub.add_argument("source", metavar="NAME|FILE", help=SOURCE)
+    sub.add_argument("--chart", metavar="FILE", help="draw it over time (.svg or .png)")
     from_recording(sub)
     sub = command("validate", _validate, "read a trace, and say what it holds or what is wrong with it")
     sub.add_argument("file", metavar="FILE", help=SOURCE)

@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+from ..errors import GuestError
+
 FILE = Path(__file__).with_suffix(".json")
 
 
@@ -28,6 +30,19 @@ class Fit(NamedTuple):
 
 #: By recording.
 FITTED = {name: Fit(**fit) for name, fit in json.loads(FILE.read_text()).items()}
+
+
+def fitted(recording: str) -> Fit:
+    """Return what was fitted to a recording.
+
+    Raises
+    ------
+    GuestError
+        If nothing was; the message lists the recordings there are.
+    """
+    if recording not in FITTED:
+        raise GuestError(f"no workload was fitted to {recording!r}; there are {', '.join(FITTED)}")
+    return FITTED[recording]
 
 
 def fitted_defaults(family: str) -> dict[str, float]:

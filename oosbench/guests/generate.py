@@ -18,7 +18,7 @@ from ..trace import Trace
 from .build import OPTIONS, SHADOW_PAGES, as_trace, build, explained, number_lines, options_of, refill, taken
 from .families import FAMILIES, Family
 from .families.turns import start_programs, take_turns
-from .fitted import FITTED
+from .fitted import fitted
 from .kernel import begin
 from .options import choose
 from .state import CHUNK, MAX_PROGRAMS, Guest
@@ -117,9 +117,7 @@ class Workload:
         GuestError
             If none was; the message lists those there are.
         """
-        fit = FITTED.get(recording)
-        if fit is None:
-            raise GuestError(f"no workload was fitted to {recording!r}; there are {', '.join(FITTED)}")
+        fit = fitted(recording)
         return cls(fit.family, seed=seed, **fit.parameters)
 
     @property

@@ -105,6 +105,12 @@ class Preset:
 
     unsafe : bool
         Allow what is known to give wrong answers: one slot.
+
+    Notes
+    -----
+    Four corrections of the original have no axis, since they mend races and ways out that a serial machine does not
+    have: F-GL1E (a walk races a resync on another processor), F-GNP-ORDER (a test and a read without the lock),
+    F-CRASH (going on after the domain has crashed; here a crash ends the run), F-TEARDOWN (freeing the domain).
     """
 
     name: str

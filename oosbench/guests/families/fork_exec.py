@@ -23,7 +23,7 @@ PARAMETERS = (
     Parameter("rewrites", 12, 0, 512, "pages", "of them that it writes between two forks"),
     Parameter("child_writes", 8, 0, 512, "pages", "that the child writes before it calls exec"),
     Parameter("text", 256, 16, MAX_PAGES, "pages", "of the program that is started, a file"),
-    Parameter("code", 20, 0, 4096, "stretches", "of it that run"),
+    Parameter("code", 20, 0, 512, "stretches", "of it that run"),
     Parameter("heap", 40, 1, MAX_PAGES, "pages", "that it writes"),
     Parameter("run", 4.0, 1.0, 512.0, "pages", "median length of a stretch of them"),
     Parameter("spread", 0.6, 0.0, 2.0, "", "of that length: 0 always the median, 1 heavy-tailed"),

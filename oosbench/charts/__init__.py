@@ -1,0 +1,17 @@
+"""Charts: frame in, Figure out. No pyplot and no global settings, so that threads may draw.
+
+Each chart has a companion ``…_text`` that says in a sentence what it shows, for readers who cannot see it.
+"""
+
+from __future__ import annotations
+
+from .glance import glance as glance
+from .glance import glance_text as glance_text
+from .images import Html as Html
+from .images import as_html as as_html
+from .images import as_png as as_png
+from .images import as_svg as as_svg
+from .resync import dirty_ratio as dirty_ratio
+from .resync import dirty_ratio_text as dirty_ratio_text
+from .resync import resync_work as resync_work
+from .resync import resync_work_text as resync_work_text

@@ -1,0 +1,37 @@
+"""What all charts look like."""
+
+from __future__ import annotations
+
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH = 7.2  # inches: 691 pixels at 96 dpi, which fits a page of 760
+_ROW = 0.42  # inches a row of a chart takes
+
+# The colours of seaborn's colour-blind palette that stand out against white by 3:1 or more.
+PALETTE = [sns.color_palette("colorblind")[i] for i in (0, 3, 2, 4, 7)]
+MARKERS = "osD^v"
+INK, FAINT = "#333333", "#d0d0d0"
+BLANK = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+
+
+def figure_of_rows(rows: int, title: str, subtitle: str) -> tuple[Figure, Axes]:
+    """Return a figure with room for so many rows, and its axes, in the style of all charts."""
+    height = 1.55 + _ROW * max(rows, 2)
+    figure = Figure(figsize=(WIDTH, height), dpi=96, layout="constrained")
+    axes = figure.subplots()
+    axes.set_title(f"{title}\n", loc="left", fontsize=12, color=INK, fontweight="bold")
+    axes.text(0, 1.03, subtitle, transform=axes.transAxes, fontsize=9.5, color=INK)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(FAINT)
+    axes.tick_params(colors=INK, length=0, labelsize=9.5)
+    axes.grid(axis="x", color=FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def label_rows(axes: Axes, names: list[str]) -> None:
+    """Label the rows, the first on top."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.45, -0.55)
