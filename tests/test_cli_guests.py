@@ -72,7 +72,7 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(words, told, in_folder, 
 def test_describe_tells_and_draws(in_folder, capsys):
     for chart in ("c.svg", "c.png"):
         assert run("describe", "sqlite", "--chart", chart) == 0
-        assert "13% of 55 epochs with a store have one to more than 3 L1 tables." in capsys.readouterr().out
+        assert "13% of 54 epochs with a store have one to more than 3 L1 tables." in capsys.readouterr().out
     assert (in_folder / "c.svg").read_bytes().startswith(b"<?xml")
     assert (in_folder / "c.png").read_bytes().startswith(b"\x89PNG")
 
