@@ -13,14 +13,14 @@ from oosbench.guests import FAMILIES, generate
 
 
 def digests() -> str:
-    """Return a line for each family and mode: a digest of what it does, and what a summary makes of that."""
+    """Return a line for each family, in one mode or another: a digest of what it does, and what a summary says."""
     lines = []
-    for name, family in FAMILIES.items():
-        for levels in family.levels:
-            trace = generate(name, 1200, levels=levels, vcpus=2, pages=8192, seed=4)
-            summary = trace.summary()
-            told = hashlib.sha256(trace.to_text().encode()).hexdigest()[:16]
-            lines.append(f"{name} {levels} {told} {len(summary.tables)} {len(summary.stores)} {len(summary.epochs)}")
+    for i, (name, family) in enumerate(FAMILIES.items()):
+        levels = family.levels[i % len(family.levels)]
+        trace = generate(name, 800, levels=levels, vcpus=2, pages=8192, seed=4)
+        summary = trace.summary()
+        told = hashlib.sha256(trace.to_text().encode()).hexdigest()[:16]
+        lines.append(f"{name} {levels} {told} {len(summary.tables)} {len(summary.stores)} {len(summary.epochs)}")
     return "\n".join(lines)
 
 
@@ -39,7 +39,7 @@ def test_a_guest_is_the_same_guest():
 
 
 def test_audits_and_oracle_run_uncompiled():
-    trace = generate("mix", 400, pages=8192, seed=4)
+    trace = generate("ping_pong", 70, levels=3, pages=2048, seed=4)
     watched = watch(trace, "oos-fixed", audits=True)
     assert (watched.findings, watched.violations) == ([], [])
-    assert watched.result.counters.events == Machine(trace, "oos-fixed").run().counters.events > 300
+    assert watched.result.counters.events == Machine(trace, "oos-fixed").run().counters.events > 20
