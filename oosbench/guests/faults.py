@@ -131,6 +131,16 @@ def touch(g, v, page, access, around):
 
 
 @jit
+def touch_stretch(g, v, process, i, first, pages, access, around):
+    """Let a process, which runs, access pages of a region in a row, up to its end at most; return the page after."""
+    region = g.regions[process, i]
+    last = min(first + pages, region.pages)
+    for page in range(first, last):
+        touch(g, v, region.start + page, access, around)
+    return last
+
+
+@jit
 def populate(g, v, process, page):
     """Map a page of memory that nobody has touched (Linux: MAP_POPULATE)."""
     table = need_table(g, v, process, page * 4096)

@@ -98,23 +98,31 @@ def discard(g, v, process, i, first, pages):
 
 
 @jit
+def _mapped(g, process, page):
+    """Return the L1 table of a page and its entry there; (NONE, 0) if the page is not mapped."""
+    table = find_table(g, g.processes[process].root, page * 4096, 1)
+    if table == NONE:
+        return NONE, 0
+    entry = read(g, table, guest_index(page * 4096, 1, g.config[0].levels))
+    return (table, entry) if entry & P else (NONE, 0)
+
+
+@jit
 def protect(g, v, process, i, first, pages, writable):
     """Take or give the right to write to a part of a region (mprotect), and flush what was changed.
 
     It is given only for pages of the process's own; others are copied when they are written. A write to a page that has
     lost it faults, and gets it back for this page: what the signal handler of a garbage collector would have done.
     """
-    levels = g.config[0].levels
     region = g.regions[process, i]
     changed = 0
     for page in range(region.start + first, region.start + first + pages):
-        table = find_table(g, g.processes[process].root, page * 4096, 1)
+        table, entry = _mapped(g, process, page)
         if table == NONE:
             continue
-        entry = read(g, table, guest_index(page * 4096, 1, levels))
-        frame = g.frames[frame_of(entry)] if entry & P else g.frames[0]
+        frame = g.frames[frame_of(entry)]
         new = entry | RW if writable else entry & ~RW
-        if entry & P and new != entry and not (writable and (frame.mapped > 1 or frame.kept)):
+        if new != entry and not (writable and (frame.mapped > 1 or frame.kept)):
             set_entry_of(g, v, process, page * 4096, 1, table, new)
             changed += 1
     if changed:
@@ -128,15 +136,11 @@ def age(g, v, process, i, first, pages):
     The A bit of a page that was used is cleared, and nothing flushed, as on x86 no harm comes of it; a page
     that was not used since the last scan goes to disk.
     """
-    levels = g.config[0].levels
     region = g.regions[process, i]
     reclaimed = 0
     for page in range(region.start + first, region.start + first + pages):
-        table = find_table(g, g.processes[process].root, page * 4096, 1)
+        table, entry = _mapped(g, process, page)
         if table == NONE:
-            continue
-        entry = read(g, table, guest_index(page * 4096, 1, levels))
-        if entry & P == 0:
             continue
         if entry & A:
             set_entry_of(g, v, process, page * 4096, 1, table, entry & ~A)
@@ -152,15 +156,11 @@ def age(g, v, process, i, first, pages):
 @jit
 def trim(g, v, process, i, first, pages):
     """Take pages out of the working set (Windows): not valid any more, still there if the process comes back soon."""
-    levels = g.config[0].levels
     region = g.regions[process, i]
     trimmed = 0
     for page in range(region.start + first, region.start + first + pages):
-        table = find_table(g, g.processes[process].root, page * 4096, 1)
-        if table == NONE:
-            continue
-        entry = read(g, table, guest_index(page * 4096, 1, levels))
-        if entry & P:
+        table, entry = _mapped(g, process, page)
+        if table != NONE:
             set_entry_of(g, v, process, page * 4096, 1, table, (entry & ~P) | TRANSITION)
             trimmed += 1
     if trimmed:

@@ -43,8 +43,10 @@ REGION = _record("kind start pages writable cached private")
 #: A vCPU: the process it runs, the root in its CR3, the frame that its window shows.
 VCPU = _record("process root window")
 
-#: A program: what one instance of a workload family remembers from turn to turn.
-PROGRAM = _record("family vcpu process partner heap file cursor phase count")
+#: A program: what one instance of a workload family remembers from turn to turn. Processes: `process`, `partner`,
+#: `saver`. Regions: `heap`, `file`. Where its files begin in the page cache: `cached`, `cached_data`. How far it is:
+#: `cursor`, `phase`, `count`.
+PROGRAM = _record("family vcpu process partner saver heap file cached cached_data cursor phase count")
 
 #: `free`: how many frames are free in each pool. `cached`: how many frames the page cache has. `boot_frame`: the next
 #: one for the kernel itself. `vmalloc`: the page of that area that is mapped next. `faults`: those taken so far.

@@ -8,7 +8,7 @@ apart, and the snapshot saves nearly everything.
 from __future__ import annotations
 
 from ..._jit import jit
-from ..faults import READ, WRITE, touch
+from ..faults import READ, WRITE, touch, touch_stretch
 from ..frames import chance, draw_about, draw_below
 from ..layout import MAX_PAGES
 from ..options import Parameter
@@ -41,7 +41,7 @@ def start(g, k):
     program.process, program.partner = spawn(g, v), spawn(g, v)
     program.heap = map_region(g, program.process, ANON, int(p[_DATA]), True, NONE)
     program.file = map_region(g, program.partner, ANON, 4096, True, NONE)  # the client's memory
-    program.phase = NONE  # the copy that saves
+    program.saver = NONE  # the copy that saves
     program.cursor = 1
 
 
@@ -51,10 +51,8 @@ def _serve(g, k):
     v, p = program.vcpu, g.parameters[k]
     data = g.regions[program.process, program.heap]
     if chance(g, p[_GROWS]):
-        last = min(program.cursor + draw_about(g, p[_RUN], p[_SPREAD]), data.pages)
-        for page in range(program.cursor, last):
-            touch(g, v, data.start + page, WRITE, 1)
-        program.cursor = last
+        pages = draw_about(g, p[_RUN], p[_SPREAD])
+        program.cursor = touch_stretch(g, v, program.process, program.heap, program.cursor, pages, WRITE, 1)
     for _ in range(draw_about(g, p[_REQUESTS], 0.3)):
         page = draw_below(g, program.cursor)
         if chance(g, p[_HOT]):
@@ -67,15 +65,15 @@ def _save(g, k):
     """Let the copy read on; end it when it is through."""
     program = g.programs[k]
     v, p = program.vcpu, g.parameters[k]
-    data = g.regions[program.phase, program.heap]
-    run(g, v, program.phase)
+    data = g.regions[program.saver, program.heap]
+    run(g, v, program.saver)
     for _ in range(int(p[_SCAN])):
         if program.count < program.cursor:
             touch(g, v, data.start + program.count, READ, 1)
             program.count += 1
     if program.count >= program.cursor:
-        end(g, v, program.phase)
-        program.phase = NONE
+        end(g, v, program.saver)
+        program.saver = NONE
 
 
 @jit
@@ -84,10 +82,10 @@ def turn(g, k):
     v, p = program.vcpu, g.parameters[k]
     run(g, v, program.process)
     _serve(g, k)
-    if program.phase == NONE and chance(g, p[_SAVES]):
-        program.phase = fork(g, v, program.process)
+    if program.saver == NONE and chance(g, p[_SAVES]):
+        program.saver = fork(g, v, program.process)
         program.count = 0
-    if program.phase != NONE:
+    if program.saver != NONE:
         _save(g, k)
     run(g, v, program.partner)
     memory = g.regions[program.partner, program.file]
@@ -95,7 +93,7 @@ def turn(g, k):
         touch(g, v, memory.start + page, WRITE, 1)
     if (
         program.cursor == g.regions[program.process, program.heap].pages
-        and program.phase == NONE
+        and program.saver == NONE
         and chance(g, p[_FLUSHES])
     ):
         unmap(g, v, program.process, program.heap)

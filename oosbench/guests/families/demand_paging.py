@@ -9,14 +9,14 @@ what a fault in a file maps *around* the page (Linux: 16 pages at a time) is sti
 from __future__ import annotations
 
 from ..._jit import jit
-from ..faults import FETCH, READ, WRITE, touch
+from ..faults import FETCH, READ, WRITE, touch, touch_stretch
 from ..frames import chance, draw_about, draw_below
 from ..layout import MAX_PAGES
 from ..options import Parameter
 from ..processes import execute, run, spawn, switch
 from ..regions import discard, map_region, new_file, unmap
 from ..state import ANON, FILE, NONE
-from ._twin import twin_of
+from ._program import twin_of
 
 LEVELS = (2, 3, 4)
 PARAMETERS = (
@@ -44,7 +44,7 @@ def start(g, k):
     program = g.programs[k]
     twin = twin_of(g, k)
     pages = int(g.parameters[k, _FILE])
-    program.phase = new_file(g, program.vcpu, pages) if twin == NONE else g.programs[twin].phase
+    program.cached = new_file(g, program.vcpu, pages) if twin == NONE else g.programs[twin].cached
     _begin(g, k, spawn(g, program.vcpu))
 
 
@@ -54,17 +54,15 @@ def _begin(g, k, process):
     p = g.parameters[k]
     program.process, program.cursor = process, 0
     program.heap = map_region(g, process, ANON, int(p[_HEAP]), True, NONE)
-    program.file = map_region(g, process, FILE, int(p[_FILE]), False, program.phase)
+    program.file = map_region(g, process, FILE, int(p[_FILE]), False, program.cached)
 
 
 @jit
 def touch_file(g, v, process, i, pages, around):
     """Run code, or read data, in a stretch of a file."""
-    region = g.regions[process, i]
-    first = draw_below(g, region.pages)
+    first = draw_below(g, g.regions[process, i].pages)
     access = FETCH if chance(g, 0.5) else READ
-    for page in range(first, min(first + pages, region.pages)):
-        touch(g, v, region.start + page, access, around)
+    touch_stretch(g, v, process, i, first, pages, access, around)
 
 
 @jit

@@ -8,14 +8,14 @@ snapshot cost for them is lost.
 from __future__ import annotations
 
 from ..._jit import jit
-from ..faults import FETCH, READ, WRITE, touch
+from ..faults import FETCH, READ, WRITE, touch, touch_stretch
 from ..frames import chance, draw_about, draw_below
 from ..layout import MAX_PAGES
 from ..options import Parameter
 from ..processes import end, execute, fork, run, spawn, switch
 from ..regions import map_region, new_file
 from ..state import ANON, FILE, NONE
-from ._twin import twin_of
+from ._program import twin_of
 
 LEVELS = (2, 3, 4)
 PARAMETERS = (
@@ -43,9 +43,9 @@ def start(g, k):
     program.process = spawn(g, v)
     twin = twin_of(g, k)
     if twin == NONE:
-        program.file, program.phase = new_file(g, v, int(p[_TEXT])), new_file(g, v, _DATA)
+        program.cached, program.cached_data = new_file(g, v, int(p[_TEXT])), new_file(g, v, _DATA)
     else:
-        program.file, program.phase = g.programs[twin].file, g.programs[twin].phase
+        program.cached, program.cached_data = g.programs[twin].cached, g.programs[twin].cached_data
     _map_program(g, k, program.process, int(p[_SHELL]))
     run(g, v, program.process)
     for page in range(int(p[_SHELL])):
@@ -56,8 +56,8 @@ def start(g, k):
 def _map_program(g, k, process, heap):
     """Map what every program has, in this order: code, data, heap, stack."""
     program = g.programs[k]
-    map_region(g, process, FILE, int(g.parameters[k, _TEXT]), False, program.file)
-    map_region(g, process, FILE, _DATA, True, program.phase)
+    map_region(g, process, FILE, int(g.parameters[k, _TEXT]), False, program.cached)
+    map_region(g, process, FILE, _DATA, True, program.cached_data)
     map_region(g, process, ANON, heap, True, NONE)
     map_region(g, process, ANON, _STACK, True, NONE)
 
@@ -91,13 +91,11 @@ def _work(g, k, process):
         if code > 0:
             code -= 1
             first = draw_below(g, text.pages)
-            for page in range(first, min(first + draw_about(g, 2.0, 0.4), text.pages)):
-                touch(g, v, text.start + page, FETCH, around)
+            touch_stretch(g, v, process, _OF_TEXT, first, draw_about(g, 2.0, 0.4), FETCH, around)
         if written < pages:
             stretch = min(draw_about(g, p[_RUN], p[_SPREAD]), pages - written)
             first = draw_below(g, heap.pages)
-            for page in range(first, min(first + stretch, heap.pages)):
-                touch(g, v, heap.start + page, WRITE, 1)
+            touch_stretch(g, v, process, _OF_HEAP, first, stretch, WRITE, 1)
             written += stretch
         touch(g, v, stack.start + _STACK - 1, READ, 1)
         if chance(g, p[_PAUSE]):

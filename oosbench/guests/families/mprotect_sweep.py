@@ -8,13 +8,13 @@ few.
 from __future__ import annotations
 
 from ..._jit import jit
-from ..faults import WRITE, touch
+from ..faults import WRITE, touch_stretch
 from ..frames import draw_about, draw_below
 from ..layout import MAX_PAGES
 from ..options import Parameter
-from ..processes import run, spawn
-from ..regions import map_region, protect
-from ..state import ANON, NONE
+from ..processes import run
+from ..regions import protect
+from ._program import start_with_memory
 
 LEVELS = (2, 3, 4)
 PARAMETERS = (
@@ -29,9 +29,7 @@ _HEAP, _SWEEP, _WRITES, _RUN, _SPREAD = range(5)
 
 @jit
 def start(g, k):
-    program = g.programs[k]
-    program.process = spawn(g, program.vcpu)
-    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, _HEAP]), True, NONE)
+    start_with_memory(g, k, int(g.parameters[k, _HEAP]))
 
 
 @jit
@@ -41,9 +39,8 @@ def turn(g, k):
     run(g, v, program.process)
     heap = g.regions[program.process, program.heap]
     for _ in range(int(p[_WRITES])):
-        first = draw_below(g, heap.pages)
-        for page in range(first, min(first + draw_about(g, p[_RUN], p[_SPREAD]), heap.pages)):
-            touch(g, v, heap.start + page, WRITE, 1)
+        first, pages = draw_below(g, heap.pages), draw_about(g, p[_RUN], p[_SPREAD])
+        touch_stretch(g, v, program.process, program.heap, first, pages, WRITE, 1)
     pages = min(int(p[_SWEEP]), heap.pages - program.cursor)
     protect(g, v, program.process, program.heap, program.cursor, pages, False)
     program.cursor = (program.cursor + pages) % heap.pages

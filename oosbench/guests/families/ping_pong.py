@@ -11,9 +11,9 @@ from ..faults import READ, WRITE, touch
 from ..frames import chance, draw_below
 from ..layout import MAX_PAGES
 from ..options import Parameter
-from ..processes import run, spawn
-from ..regions import discard, map_region
-from ..state import ANON, NONE
+from ..processes import run
+from ..regions import discard
+from ._program import start_two_with_memory
 
 LEVELS = (2, 3, 4)
 PARAMETERS = (
@@ -27,11 +27,7 @@ _MEMORY, _TOUCHES, _WRITES, _FRESH = range(4)
 
 @jit
 def start(g, k):
-    program = g.programs[k]
-    v = program.vcpu
-    program.process, program.partner = spawn(g, v), spawn(g, v)
-    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, _MEMORY]), True, NONE)
-    map_region(g, program.partner, ANON, int(g.parameters[k, _MEMORY]), True, NONE)
+    start_two_with_memory(g, k, int(g.parameters[k, _MEMORY]))
 
 
 @jit

@@ -12,9 +12,9 @@ from ..faults import READ, WRITE, touch
 from ..frames import chance, draw_below
 from ..layout import MAX_PAGES
 from ..options import Parameter
-from ..processes import run, spawn
-from ..regions import age, map_region
-from ..state import ANON, NONE
+from ..processes import run
+from ..regions import age
+from ._program import start_with_memory
 
 LEVELS = (2, 3, 4)
 PARAMETERS = (
@@ -29,9 +29,7 @@ _HEAP, _TOUCHES, _HOT, _WRITES, _SCAN = range(5)
 
 @jit
 def start(g, k):
-    program = g.programs[k]
-    program.process = spawn(g, program.vcpu)
-    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, _HEAP]), True, NONE)
+    start_with_memory(g, k, int(g.parameters[k, _HEAP]))
 
 
 @jit

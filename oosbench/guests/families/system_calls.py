@@ -7,13 +7,13 @@ here), so that nothing stays out of sync for longer than the kernel takes, and o
 from __future__ import annotations
 
 from ..._jit import jit
-from ..faults import WRITE, touch
+from ..faults import WRITE, touch, touch_stretch
 from ..frames import draw_about, draw_below, enter_kernel, enter_user
 from ..layout import MAX_PAGES
 from ..options import Parameter
-from ..processes import run, spawn
-from ..regions import discard, map_region
-from ..state import ANON, NONE
+from ..processes import run
+from ..regions import discard
+from ._program import start_with_memory
 
 LEVELS = (3, 4)
 PARAMETERS = (
@@ -27,9 +27,7 @@ _MEMORY, _CALLS, _RUN, _SPREAD = range(4)
 
 @jit
 def start(g, k):
-    program = g.programs[k]
-    program.process = spawn(g, program.vcpu)
-    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, _MEMORY]), True, NONE)
+    start_with_memory(g, k, int(g.parameters[k, _MEMORY]))
 
 
 @jit
@@ -41,9 +39,8 @@ def turn(g, k):
     for _ in range(int(p[_CALLS])):
         enter_user(g, v)
         enter_kernel(g, v)
-    last = min(program.cursor + draw_about(g, p[_RUN], p[_SPREAD]), memory.pages)
-    for page in range(program.cursor, last):
-        touch(g, v, memory.start + page, WRITE, 1)
+    pages = draw_about(g, p[_RUN], p[_SPREAD])
+    last = touch_stretch(g, v, program.process, program.heap, program.cursor, pages, WRITE, 1)
     touch(g, v, memory.start + draw_below(g, last), WRITE, 1)
     program.cursor = last
     if last == memory.pages:

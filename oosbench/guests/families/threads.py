@@ -7,13 +7,14 @@ shootdown), and a table out of sync is everybody's: its resync must reach the sh
 from __future__ import annotations
 
 from ..._jit import jit
-from ..faults import READ, WRITE, touch
+from ..faults import READ, WRITE, touch_stretch
 from ..frames import chance, draw_about, draw_below
 from ..layout import MAX_PAGES
 from ..options import Parameter
-from ..processes import run, spawn, switch
-from ..regions import discard, map_region, protect
-from ..state import ANON, NONE
+from ..processes import run, switch
+from ..regions import discard, protect
+from ..state import NONE
+from ._program import start_with_memory
 
 LEVELS = (2, 3, 4)
 PARAMETERS = (
@@ -37,8 +38,7 @@ def start(g, k):
     if k > 0:
         program.process, program.heap = g.programs[0].process, g.programs[0].heap
         return
-    program.process = spawn(g, program.vcpu)
-    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, _HEAP]), True, NONE)
+    start_with_memory(g, k, int(g.parameters[k, _HEAP]))
 
 
 @jit
@@ -49,8 +49,8 @@ def turn(g, k):
     heap = g.regions[program.process, program.heap]
     first = draw_below(g, heap.pages)
     access = WRITE if chance(g, p[_WRITES]) else READ
-    for page in range(first, min(first + draw_about(g, p[_RUN], p[_SPREAD]), heap.pages)):
-        touch(g, v, heap.start + page, access, 1)
+    pages = draw_about(g, p[_RUN], p[_SPREAD])
+    touch_stretch(g, v, program.process, program.heap, first, pages, access, 1)
     if chance(g, p[_DISCARDS]):
         first = draw_below(g, heap.pages)
         discard(g, v, program.process, program.heap, first, min(_STRETCH, heap.pages - first))

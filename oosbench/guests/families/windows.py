@@ -8,13 +8,13 @@ written through it is left mapped writable there.
 from __future__ import annotations
 
 from ..._jit import jit
-from ..faults import WRITE, touch
+from ..faults import WRITE, touch_stretch
 from ..frames import chance, draw_about, draw_below
 from ..layout import MAX_PAGES
 from ..options import Parameter
-from ..processes import run, spawn
-from ..regions import discard, map_region
-from ..state import ANON, NONE
+from ..processes import run
+from ..regions import discard
+from ._program import start_two_with_memory
 
 LEVELS = (2, 3)
 PARAMETERS = (
@@ -30,11 +30,7 @@ _DISCARDED = 64
 
 @jit
 def start(g, k):
-    program = g.programs[k]
-    v = program.vcpu
-    program.process, program.partner = spawn(g, v), spawn(g, v)
-    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, _MEMORY]), True, NONE)
-    map_region(g, program.partner, ANON, int(g.parameters[k, _MEMORY]), True, NONE)
+    start_two_with_memory(g, k, int(g.parameters[k, _MEMORY]))
 
 
 @jit
@@ -45,8 +41,8 @@ def turn(g, k):
     run(g, v, process)
     memory = g.regions[process, program.heap]
     first = draw_below(g, memory.pages)
-    for page in range(first, min(first + draw_about(g, p[_RUN], p[_SPREAD]), memory.pages)):
-        touch(g, v, memory.start + page, WRITE, 1)
+    pages = draw_about(g, p[_RUN], p[_SPREAD])
+    touch_stretch(g, v, process, program.heap, first, pages, WRITE, 1)
     if chance(g, p[_DISCARDS]):
         first = draw_below(g, memory.pages)
         discard(g, v, process, program.heap, first, min(_DISCARDED, memory.pages - first))

@@ -8,13 +8,13 @@ the program comes back, a fault makes them valid again, entry by entry.
 from __future__ import annotations
 
 from ..._jit import jit
-from ..faults import READ, WRITE, touch
+from ..faults import READ, WRITE, touch_stretch
 from ..frames import chance, draw_about, draw_below
 from ..layout import MAX_PAGES
 from ..options import Parameter
-from ..processes import run, spawn
-from ..regions import map_region, trim
-from ..state import ANON, NONE
+from ..processes import run
+from ..regions import trim
+from ._program import start_with_memory
 
 LEVELS = (2, 3, 4)
 PARAMETERS = (
@@ -30,9 +30,7 @@ _MEMORY, _RUN, _SPREAD, _WRITES, _TRIMS, _TRIMMED = range(6)
 
 @jit
 def start(g, k):
-    program = g.programs[k]
-    program.process = spawn(g, program.vcpu)
-    program.heap = map_region(g, program.process, ANON, int(g.parameters[k, _MEMORY]), True, NONE)
+    start_with_memory(g, k, int(g.parameters[k, _MEMORY]))
 
 
 @jit
@@ -43,8 +41,8 @@ def turn(g, k):
     memory = g.regions[program.process, program.heap]
     first = draw_below(g, memory.pages)
     access = WRITE if chance(g, p[_WRITES]) else READ
-    for page in range(first, min(first + draw_about(g, p[_RUN], p[_SPREAD]), memory.pages)):
-        touch(g, v, memory.start + page, access, 1)
+    pages = draw_about(g, p[_RUN], p[_SPREAD])
+    touch_stretch(g, v, program.process, program.heap, first, pages, access, 1)
     if chance(g, p[_TRIMS]):
         pages = min(int(p[_TRIMMED]), memory.pages - program.cursor)
         trim(g, v, program.process, program.heap, program.cursor, pages)
