@@ -257,8 +257,9 @@ def test_a_fitted_guest_is_there_for_each_recording():
 
 def test_text_that_is_streamed_is_whole_or_not_there(tmp_path):
     path = tmp_path / "guest.trace.gz"
-    with pytest.raises(GuestError):
-        Workload("demand_paging", pages=2048).write(path, 100_000)
+    workload = Workload("demand_paging", pages=2048, heap=8000, file=16, ends=0, frees=0)
+    with pytest.raises(GuestError, match="used up its 2,048 pages"):
+        workload.write(path, 100_000)
     assert list(tmp_path.iterdir()) == []
     Workload("ping_pong", **SMALL).write(path, 500)
     assert gzip.decompress(path.read_bytes()).count(b"\n") == 501
