@@ -35,7 +35,8 @@ def test_every_family_in_every_mode_is_judged_and_audited(name, levels, vcpus, t
 def test_every_family_meets_only_known_defects_on_every_preset(name, levels, preset, tally):
     found, met = unexplained(generate(name, 1000, levels=levels, seed=5, **SMALL), preset)
     assert found == []
-    tally[f"{' or '.join(met)} met by a family"] += len(met) > 0
+    if met:
+        tally[f"{' or '.join(met)} met by a family"] += 1
 
 
 @pytest.mark.parametrize(("name", "levels"), EVERYWHERE)
