@@ -13,10 +13,12 @@ is worth.
 
 from __future__ import annotations
 
+from . import guests as guests
 from . import recordings as recordings
 from . import splice as splice
 from .difference import first_difference as first_difference
 from .errors import BadInput as BadInput
+from .errors import GuestError as GuestError
 from .errors import PresetError as PresetError
 from .errors import RecordingError as RecordingError
 from .errors import TraceError as TraceError

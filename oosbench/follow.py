@@ -4,7 +4,8 @@ A trace says at which address a guest stores, and not what is there. `follow` ke
 stores it, walks the guest's own tables as the processor would, and counts references: a frame is a page table of
 level n while a table of level n + 1 points to it, and a root from its first CR3 load until no vCPU has it loaded and
 the lower half of its address space is empty. No shadow is involved. Accessed and dirty bits that a processor would set
-are left out.
+are left out. A PAE root is 32 bytes, and there may be several in a page, as Linux has them: the page is taken for one
+table, and whatever is present in it for a pointer to one.
 """
 
 from __future__ import annotations
@@ -72,8 +73,6 @@ def _refer(f, levels, frame, level, by, row):
     while depth >= 0:
         frame, level, index = stack[depth]
         last = 1024 if levels == 2 else 512
-        if levels == 3 and level == 3:
-            last = f.first[frame] + 4
         if index < 0:
             depth -= 1
             if frame >= len(f.references):
@@ -84,7 +83,7 @@ def _refer(f, levels, frame, level, by, row):
             if f.references[frame, level] != (1 if by > 0 else 0) or level == 1:
                 continue
             depth += 1
-            index = f.first[frame] if levels == 3 and level == 3 else 0
+            index = 0
         while index < last and not _is_link(get_entry(f.memory[frame], index, levels), level, levels):
             index += 1
         if index >= last:
@@ -104,9 +103,9 @@ def _forget_dead_root(f, levels, frame, row):
     for v in range(len(f.roots)):
         if f.roots[v] != _NONE and f.roots[v] >> 12 == frame:
             return
-    first = f.first[frame] if levels == 3 else 0
-    for index in range(first, first + (512 if levels == 2 else 2 if levels == 3 else 256)):
-        if get_entry(f.memory[frame], index, levels) & P:
+    for index in range(512 if levels < 4 else 256):
+        lower = levels != 3 or index & 3 < 2
+        if lower and get_entry(f.memory[frame], index, levels) & P:
             return
     f.is_root[frame] = False
     _refer(f, levels, frame, levels, -1, row)
@@ -118,7 +117,6 @@ def _load_root(f, levels, v, address, row):
     f.roots[v] = address
     if not f.is_root[frame]:
         f.is_root[frame] = True
-        f.first[frame] = (address & 4095) >> 3
         _refer(f, levels, frame, levels, 1, row)
     if old != _NONE:
         _forget_dead_root(f, levels, old >> 12, row)
@@ -141,7 +139,7 @@ def _change(f, levels, frame, index, old, new, row, record):
     if new == old:
         return
     for l in range(level, 1, -1):
-        if f.references[frame, l] == 0 or (levels == 3 and l == 3 and not 0 <= index - f.first[frame] < 4):
+        if f.references[frame, l] == 0:
             continue
         was, now = _is_link(old, l, levels), _is_link(new, l, levels)
         if was and now and frame_of(old) == frame_of(new):

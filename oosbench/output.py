@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,3 +28,17 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def text_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """Open `path` as `whole_file` does; what is written to a name that ends in ``.gz`` is compressed by gzip.
+
+    The same text gives the same bytes.
+    """
+    with whole_file(path) as file:
+        if Path(path).suffix != ".gz":
+            yield file
+            return
+        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+            yield packed

@@ -10,12 +10,11 @@ import numpy as np
 from .errors import TraceError, UsageError
 from .events import ACCESS, CR3, EVENT, INVLPG, NX, P2M, P2M_TYPES, POKE, PSE, WP, WRITE, WRITEHL
 from .trace import Trace
-from .x86 import MAX_FRAMES, PAGE_SIZE, P, entry_size, unsigned
+from .x86 import FRAME_MASK, MAX_FRAMES, PAGE_SIZE, P, entry_size, unsigned
 
 ALIGNMENT = 1024  # frames: the largest large page, 4 MiB
 SWITCHES = (WP, NX, PSE)
 _OF_VCPU = (ACCESS, WRITE, WRITEHL, INVLPG, *SWITCHES)
-_FRAMES = (1 << 40) - 1  # frame numbers: bits 12 to 51 of an entry
 _HALF_FRAMES = 2**20  # frames that the first half of an 8-byte entry can name
 _LOW = 0xFFFFFFFF
 
@@ -148,7 +147,7 @@ def _moved(trace: Trace, base: int, total: int) -> np.recarray:
 
 def _relocated(entry: np.ndarray, pages: int, base: int, total: int, limit: int) -> tuple[np.ndarray, np.ndarray]:
     """Return entries (int64[n]) of a trace of `pages` frames moved, and whether each fits below frame `limit`."""
-    frame = (entry >> 12) & _FRAMES
+    frame = (entry >> 12) & FRAME_MASK
     above = -(-(total - pages) // ALIGNMENT) * ALIGNMENT
     by = np.where(frame < pages, base, np.where(frame < total, above, 0))
     by[entry & P == 0] = 0

@@ -27,7 +27,7 @@ import numpy as np
 from .errors import UsageError
 from .events import CR3, P2M, POKE
 from .machine import Machine
-from .relocation import SWITCHES, processes_of, rows_of, started, weave
+from .relocation import SWITCHES, Process, processes_of, rows_of, started, weave
 from .trace import Trace
 
 
@@ -68,7 +68,7 @@ def cut(trace: Trace, start: int, stop: int) -> Trace:
     machine.run(stop=int(numbered[first]))
     events = np.concatenate([_as_it_is(machine), trace.events[numbered[first] : numbered[last]]])
     mode = (trace.levels, trace.vcpus, trace.guest_pages, trace.shadow_pages)
-    return _numbered(mode, events, f"{trace.name}[{first}:{last}]")
+    return Trace.from_events(mode, events, f"{trace.name}[{first}:{last}]")
 
 
 def concatenate(traces: Iterable[Trace]) -> Trace:
@@ -100,7 +100,9 @@ def concatenate(traces: Iterable[Trace]) -> Trace:
     """
     processes, mode = processes_of(traces)
     turns = [(process, len(process.events)) for process in processes]
-    return _numbered(mode, np.concatenate(weave(processes, mode, turns)[0]), " + ".join(p.name for p in processes))
+    return Trace.from_events(
+        mode, np.concatenate(weave(processes, mode, turns)[0]), " + ".join(p.name for p in processes)
+    )
 
 
 def interleave(traces: Iterable[Trace], quantum: int = 1000, rates: Sequence[float] | None = None) -> Trace:
@@ -161,7 +163,9 @@ def interleave(traces: Iterable[Trace], quantum: int = 1000, rates: Sequence[flo
         for process, end in zip(processes, ends, strict=True)
         if turn < len(end)
     ]
-    return _numbered(mode, np.concatenate(weave(processes, mode, turns)[0]), " | ".join(p.name for p in processes))
+    return Trace.from_events(
+        mode, np.concatenate(weave(processes, mode, turns)[0]), " | ".join(p.name for p in processes)
+    )
 
 
 # --- parts -------------------------------------------------------------------------------------------------------
@@ -178,10 +182,12 @@ def _whole(what: str, value: int, least: int, most: int) -> int:
     return number
 
 
-def _numbered(mode: tuple[int, int, int, int], events: np.ndarray, name: str) -> Trace:
-    """Return a trace whose lines are those of its text form, behind the line of MODE."""
-    events["line"] = np.arange(2, len(events) + 2)
-    return Trace(*mode, events=events, name=name).validate()
+def _woven(
+    processes: list[Process], mode: tuple[int, int, int, int], turns: list[tuple[Process, int]], between: str
+) -> Trace:
+    """Return the trace of a machine on which processes take these turns."""
+    parts, _ = weave(processes, mode, turns)
+    return Trace.from_events(mode, np.concatenate(parts), between.join(process.name for process in processes))
 
 
 def _as_it_is(machine: Machine) -> np.ndarray:

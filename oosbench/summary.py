@@ -26,8 +26,6 @@ class Following(NamedTuple):
     number : int64[frames]
         The table that a frame is, -1 for none.
     is_root : bool[frames]
-    first : int64[frames]
-        Where in its page a PAE root begins.
     roots, wp : int64[vcpus]
         CR3 (-1 before the first load), CR0.WP.
     tables : TABLE[...]
@@ -42,7 +40,6 @@ class Following(NamedTuple):
     references: np.ndarray
     number: np.ndarray
     is_root: np.ndarray
-    first: np.ndarray
     roots: np.ndarray
     wp: np.ndarray
     tables: np.ndarray
@@ -60,7 +57,6 @@ def followed(events: np.ndarray, levels: int, vcpus: int, guest_pages: int) -> t
             references=np.zeros((guest_pages, 5), np.int64),
             number=np.full(guest_pages, -1),
             is_root=np.zeros(guest_pages, bool),
-            first=np.zeros(guest_pages, np.int64),
             roots=np.full(vcpus, -1),
             wp=np.ones(vcpus, np.int64),
             tables=np.zeros(tables, TABLE).view(np.recarray),

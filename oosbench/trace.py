@@ -15,7 +15,7 @@ import pandas as pd
 from .columns import read_columns
 from .errors import TraceError
 from .events import ACCESS, CR3, EVENT, INVLPG, NX, OPS, P2M, POKE, PSE, WP, WRITE, WRITEHL
-from .output import whole_file
+from .output import text_file, whole_file
 from .summary import Summary, summarise
 from .text import Parsed, parse, spell
 from .x86 import LEVELS, MAX_FRAMES, PAGE_SIZE
@@ -64,6 +64,25 @@ class Trace:
     def __post_init__(self) -> None:
         events = np.require(self.events, EVENT, ["C", "W"]).view(np.recarray)
         object.__setattr__(self, "events", events)
+
+    @classmethod
+    def from_events(cls, mode: tuple[int, int, int, int], events: np.ndarray, name: str) -> Trace:
+        """Return a trace of these events, checked; their lines become those of its text form.
+
+        Parameters
+        ----------
+        mode : tuple of int
+            Levels, vCPUs, guest pages, shadow pages.
+        events : EVENT[n]
+        name : str
+
+        Raises
+        ------
+        TraceError
+            If an event is impossible.
+        """
+        events["line"] = np.arange(2, len(events) + 2)
+        return cls(*mode, events=events, name=name).validate()
 
     # --- reading and writing ---------------------------------------------------------------------------------
 
@@ -133,13 +152,11 @@ class Trace:
         same bytes.
         """
         path = Path(path)
-        with whole_file(path) as file:
-            if path.suffix == ".npz":
+        if path.suffix == ".npz":
+            with whole_file(path) as file:
                 np.savez_compressed(file, **self._npz_columns())
-            elif path.suffix == ".gz":
-                with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-                    packed.write(self.to_text().encode())
-            else:
+        else:
+            with text_file(path) as file:
                 file.write(self.to_text().encode())
 
     def _npz_columns(self) -> dict[str, np.ndarray]:

@@ -45,14 +45,14 @@ def entry_size(levels: int) -> int:
 
 bytes_of_entry = jit(entry_size)  # for compiled code
 
-_FRAME_MASK = (1 << 40) - 1
+FRAME_MASK = (1 << 40) - 1  # of a frame number: bits 12 to 51 of an entry
 _LOW = 0xFFFFFFFF
 
 
 @jit
 def frame_of(entry):
     """Return the frame number in a page-table entry, the guest's or a shadow's."""
-    return (entry >> 12) & _FRAME_MASK
+    return (entry >> 12) & FRAME_MASK
 
 
 @jit

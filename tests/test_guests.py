@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from oosbench import Machine, Trace, watch
 from oosbench.errors import GuestError
 from oosbench.events import CR3, INVLPG, WRITE, WRITEHL
 from oosbench.guests import FAMILIES, FITTED, OPTIONS, Kernel, Region, Workload, generate
+from oosbench.guests.families import turns
 from oosbench.presets import PRESETS
 
 from .test_random_guests import unexplained
@@ -99,6 +102,14 @@ def test_what_is_out_of_range_is_refused_with_the_range(name):
 def test_what_makes_no_sense_is_refused(given, told):
     with pytest.raises(GuestError, match=told):
         generate(**given)
+
+
+def test_the_numbers_of_families_are_those_of_their_turns():
+    source = Path(turns.__file__).read_text()
+    for what in ("start", "turn"):
+        called = re.findall(rf"family == (\d+):\n +(\w+)\.{what}\(", source)
+        assert [(int(number), name) for number, name in called] == list(enumerate(list(FAMILIES)[:-1]))
+    assert list(FAMILIES)[-1] == "mix"
 
 
 def test_placement_decides_which_slot_tables_want():
@@ -234,12 +245,19 @@ def test_what_a_kernel_cannot_do_is_refused():
     for wrong, told in (
         (lambda: kernel.touch(heap, 0), "vCPU 0 does not run process 0"),
         (lambda: kernel.run(17), "there is no process 17"),
-        (lambda: kernel.run(process, 1), "vcpu is 1, must be below 1"),
+        (lambda: kernel.run(process, 1), "vcpu is 1, must be from 0 to 0"),
+        (lambda: kernel.execute(-1), "vcpu is -1, must be from 0 to 0"),
+        (lambda: kernel.touch(heap, 0, vcpu=5), "vcpu is 5, must be from 0 to 0"),
+        (lambda: kernel.touch(heap, 0, around=0), "around is 0, must be at least 1"),
+        (lambda: kernel.map(process, 5, file=0), "file is 0, must be what file\\(\\) gave for at least 5 pages"),
+        (lambda: kernel.file(0), "pages is 0, must be at least 1"),
+        (lambda: kernel.vmalloc(5000), "pages is 5000, must be from 1 to 4,096"),
         (lambda: kernel.map(process, 10_000), "pages is 10000, must be from 1 to 8,192"),
         (lambda: kernel.discard(heap, 90, 20), "pages 90 to 110 are not all in"),
         (lambda: kernel.touch(heap, 0, "rw"), "access is 'rw', must be one of r, w, x"),
         (lambda: kernel.populate(kernel.map(process, 8000), 0, 8000), "used up its 2,048 pages"),
-        (lambda: [kernel.map(process, 1) for _ in range(50)], "more processes, or a process more regions"),
+        (lambda: [kernel.map(process, 1) for _ in range(50)], "a process has more than 24 regions"),
+        (lambda: [kernel.spawn() for _ in range(70)], "used up its 2,048 pages|more than 64 processes"),
     ):
         with pytest.raises(GuestError, match=told):
             wrong()

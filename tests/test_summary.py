@@ -127,3 +127,8 @@ def test_epochs_count_entries_runs_and_tables():
     assert found.runs.tolist() == [2, 1, 1, 1]
     assert found.flushes.tolist() == [1, 1]
     assert found.stores.changed.sum() == 0  # each stored what was there
+
+
+def test_several_pae_roots_in_a_page_are_all_found():
+    found = summary(3, "POKE 0x1020 0x6001\nPOKE 0x6000 0x7067\nCR3 0 0x1020\n")
+    assert set(found.tables.frame) == {1, 2, 4, 6, 7}

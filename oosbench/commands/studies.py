@@ -54,7 +54,10 @@ def _fit(options: argparse.Namespace) -> None:
             )
         found[name] = best._asdict()
         print(f"{name}: {loss:.3f}", file=sys.stderr)
-    write(options.out, [json.dumps(found, indent=2) + "\n"])
+        if options.out != "-":  # what is fitted stays if the rest is interrupted
+            write(options.out, [json.dumps(found, indent=2) + "\n"])
+    if options.out == "-":
+        write("-", [json.dumps(found, indent=2) + "\n"])
 
 
 def _warm(options: argparse.Namespace) -> None:

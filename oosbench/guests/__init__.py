@@ -2,10 +2,11 @@
 
 From the bottom up:
 
-`layout.py` where a kernel has what, `state.py` what a guest is made of, `frames.py` frames and stores, `tables.py`
-page tables and the TLB, `boot.py` the kernel's half of the address space, `regions.py` stretches of memory,
-`processes.py` fork, exec, exit, `faults.py` accesses and their faults, `vmalloc.py` kernel memory, `kernel.py` all of
-this for a workload of your own, `families/` workloads that are there already, `generate.py` traces made of those.
+`layout.py` where a kernel has what, `state.py` what a guest is made of, `instructions.py` what it does, `draws.py`
+random numbers, `frames.py` frames and stores, `tables.py` page tables and the TLB, `boot.py` the kernel's half of the
+address space, `regions.py` stretches of memory, `processes.py` fork, exec, exit, `faults.py` accesses and their
+faults, `vmalloc.py` kernel memory, `kernel.py` all of this for a workload of your own, `families/` workloads that are
+there already, `generate.py` traces made of those.
 """
 
 from __future__ import annotations

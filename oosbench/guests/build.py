@@ -1,4 +1,4 @@
-"""From what is chosen to a guest that can boot; and from what it did to a trace."""
+"""From what is chosen to a guest that can begin to run; and what has to be looked after while it does."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import numpy as np
 
 from .._jit import entry
 from ..errors import GuestError
-from ..trace import MAX_VCPUS, Trace
+from ..trace import MAX_VCPUS
 from ..x86 import LEVELS
+from . import processes
 from .boot import boot
-from .frames import OutOfMemory, TooManyProcesses, TooMuch
-from .layout import LAYOUTS
+from .frames import OutOfMemory
+from .instructions import TooMuch
+from .layout import LAYOUTS, MAX_REGIONS
 from .options import Parameter, choose
-from .state import UNIFORMS, Guest, new_guest
+from .regions import TooManyRegions
+from .state import MAX_PROCESSES, UNIFORMS, Guest, new_guest
 
 SHADOW_PAGES = 4096  # 16 MiB, as for the recordings
 
@@ -45,6 +48,12 @@ OPTIONS = (
 def _boot(g):
     """Set up the kernel's half of the address space."""
     boot(g)
+
+
+@entry
+def begin(g):
+    """Let the kernel begin to run."""
+    processes.begin(g)
 
 
 def options_of(levels: int, vcpus: int, given: Mapping[str, object], owner: str = "Kernel") -> dict[str, float]:
@@ -129,20 +138,15 @@ def explained(guest: Guest) -> Iterator[None]:
     except OutOfMemory:
         pages = int(guest.config[0].guest_pages)
         raise GuestError(f"the guest has used up its {pages:,} pages of memory; give it more: pages") from None
-    except TooManyProcesses:
-        raise GuestError("the guest has more processes, or a process more regions, than a model kernel keeps") from None
+    except processes.TooManyProcesses:
+        raise GuestError(f"the guest has more than {MAX_PROCESSES} processes; end some") from None
+    except TooManyRegions:
+        raise GuestError(f"a process has more than {MAX_REGIONS} regions; unmap some") from None
     except TooMuch:
         raise GuestError("one turn makes more events than there is room for; choose smaller regions") from None
 
 
-def number_lines(events: np.ndarray, first: int) -> np.ndarray:
-    """Number the lines of events, and return them (as a recarray)."""
-    events["line"] = np.arange(first, first + len(events))
-    return events.view(np.recarray)
-
-
-def as_trace(guest: Guest, events: np.ndarray, name: str) -> Trace:
-    """Return events as a trace, their lines numbered."""
+def mode_of(guest: Guest) -> tuple[int, int, int, int]:
+    """Return levels, vCPUs, guest pages and shadow pages of a guest's traces."""
     config = guest.config[0]
-    mode = int(config.levels), int(config.vcpus), int(config.guest_pages), SHADOW_PAGES
-    return Trace(*mode, events=number_lines(events, 2), name=name).validate()
+    return int(config.levels), int(config.vcpus), int(config.guest_pages), SHADOW_PAGES

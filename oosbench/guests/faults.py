@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from .._jit import jit
-from ..x86 import NX, PFEC_I, PFEC_U, PFEC_W, RW, US, A, D, P, frame_of, guest_index, set_entry
-from .frames import emit_access, enter_user, give_page, read, take_page
+from ..x86 import FRAME_MASK, NX, PFEC_I, PFEC_U, PFEC_W, RW, US, A, D, P, frame_of, guest_index, set_entry
+from .frames import give_page, read, take_page
+from .instructions import emit_access, enter_user
 from .regions import TRANSITION, region_of
 from .state import FILE, NONE
 from .tables import find_table, flush, need_table, set_entry_of
 
-FRAME_BITS = ((1 << 40) - 1) << 12
+FRAME_BITS = FRAME_MASK << 12
 
 # The accesses of user code, as in an error code.
 READ, WRITE, FETCH = PFEC_U, PFEC_U | PFEC_W, PFEC_U | PFEC_I
 
 
 @jit
-def page_flags(g, region, frame, dirty):
+def _page_flags(g, region, frame, dirty):
     """Return a new entry for a frame in a region; `dirty`: it is being written."""
     entry = frame << 12 | P | US | A
     if dirty:
@@ -30,7 +31,7 @@ def page_flags(g, region, frame, dirty):
 def _map(g, v, process, page, table, frame, dirty):
     region = g.regions[process, region_of(g, process, page)]
     g.frames[frame].mapped += 1
-    set_entry_of(g, v, process, page * 4096, 1, table, page_flags(g, region, frame, dirty))
+    set_entry_of(g, v, process, page * 4096, 1, table, _page_flags(g, region, frame, dirty))
 
 
 @jit

@@ -1,4 +1,4 @@
-"""What a guest does, as events; and its memory: frames taken and given back, words stored.
+"""A guest's memory: frames taken and given back, entries of page tables read and stored.
 
 A word of a page table is stored as the kernel at hand can reach it: through its direct map, or, for a frame that the
 direct map leaves out, through a temporary window, which takes a store to the window's own entry and an INVLPG first.
@@ -7,112 +7,15 @@ Before the guest has booted, a store is a POKE.
 
 from __future__ import annotations
 
-import numpy as np
-
 from .._jit import jit
-from ..events import ACCESS, CR3, INVLPG, POKE, WRITE, WRITEHL
+from ..events import POKE, WRITE, WRITEHL
 from ..x86 import PFEC_W, RW, A, D, G, P, bytes_of_entry, get_entry, guest_index, set_entry
-from .state import NONE
+from .instructions import emit, enter_kernel, invalidate
 
 
 class OutOfMemory(Exception):
     """The guest has no frame left."""
 
-
-class TooMuch(Exception):
-    """One turn of a program took more events than there is room for."""
-
-
-class TooManyProcesses(Exception):
-    """The guest has more processes, or a process more regions, than a model kernel keeps."""
-
-
-@jit
-def emit(g, op, v, address, value, width, access, spelled):
-    """Note that vCPU `v` did something. `spelled`: how many optional fields its text form has."""
-    state = g.state[0]
-    if state.events == len(g.events):
-        raise TooMuch
-    event = g.events[state.events]
-    state.events += 1
-    event.op, event.vcpu, event.width, event.access = op, v, width, access
-    event.address, event.value, event.spelled = address, value, spelled
-
-
-@jit
-def emit_access(g, v, va, access):
-    """Note an access of vCPU `v`; `access` has the W, U and I bits of an error code."""
-    emit(g, ACCESS, v, va, 0, 0, access, 0)
-
-
-@jit
-def load_root(g, v, root):
-    """Load CR3: a flush, of all but global pages."""
-    g.vcpus[v].root = root
-    emit(g, CR3, v, root * 4096, 0, 0, 0, 0)
-
-
-@jit
-def enter_kernel(g, v):
-    """Leave user code, if it runs: with page-table isolation through the trampoline, and to the kernel's root."""
-    vcpu = g.vcpus[v]
-    if vcpu.process == NONE or vcpu.root != g.processes[vcpu.process].user_root:
-        return
-    emit_access(g, v, g.config[0].trampoline, 0)
-    load_root(g, v, g.processes[vcpu.process].root)
-
-
-@jit
-def enter_user(g, v):
-    """Go to user code, if the kernel runs: with page-table isolation to the root that hides the kernel."""
-    vcpu = g.vcpus[v]
-    user_root = g.processes[vcpu.process].user_root
-    if user_root != NONE and vcpu.root != user_root:
-        load_root(g, v, user_root)
-
-
-@jit
-def invalidate(g, v, va):
-    """INVLPG."""
-    enter_kernel(g, v)
-    emit(g, INVLPG, v, va, 0, 0, 0, 0)
-
-
-# --- random numbers ----------------------------------------------------------------------------------------------
-
-
-@jit
-def draw(g):
-    """Return the next random number in [0, 1)."""
-    state = g.state[0]
-    if state.uniforms == len(g.uniforms):
-        raise TooMuch
-    state.uniforms += 1
-    return g.uniforms[state.uniforms - 1]
-
-
-@jit
-def draw_below(g, n):
-    """Return a random integer from 0 to n - 1."""
-    return min(np.int64(draw(g) * n), n - 1)
-
-
-@jit
-def chance(g, probability):
-    """Return True with this probability."""
-    return draw(g) < probability
-
-
-@jit
-def draw_about(g, median, spread):
-    """Return a random integer of at least 1 with this median. Log-logistic: with a spread of 0 it is always the median;
-    with 1 one in ten is over nine times as large."""
-    u = min(max(draw(g), 1e-6), 1 - 1e-6)
-    drawn = np.int64(median * (u / (1 - u)) ** spread + 0.5)
-    return drawn if drawn > 1 else np.int64(1)
-
-
-# --- frames --------------------------------------------------------------------------------------------------------
 
 # Data comes from pool 0. Tables come from there too, unless they have a pool of their own so that they lie where a
 # shadow MMU likes them least.

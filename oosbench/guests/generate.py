@@ -1,25 +1,21 @@
-"""Workloads from families: `generate` gives a trace, `stream` gives one of any length in pieces."""
+"""Workloads from families: `generate` gives a trace, a `Workload` one of any length in pieces."""
 
 from __future__ import annotations
 
-import gzip
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from ..errors import GuestError
-from ..output import whole_file
+from ..output import text_file
 from ..text import mode_line, spell_events
 from ..trace import Trace
-from .build import OPTIONS, SHADOW_PAGES, as_trace, build, explained, number_lines, options_of, refill, taken
+from .build import OPTIONS, begin, build, explained, mode_of, options_of, refill, taken
 from .families import FAMILIES, Family
 from .families.turns import start_programs, take_turns
 from .fitted import fitted
-from .kernel import begin
 from .options import choose
 from .state import CHUNK, MAX_PROGRAMS, Guest
 
@@ -123,8 +119,7 @@ class Workload:
     @property
     def mode(self) -> tuple[int, int, int, int]:
         """Levels, vCPUs, guest pages and shadow pages of its traces."""
-        config = self.guest.config[0]
-        return int(config.levels), int(config.vcpus), int(config.guest_pages), SHADOW_PAGES
+        return mode_of(self.guest)
 
     def write(
         self, path: str | os.PathLike, events: int = EVENTS, progress: Callable[[int, int], None] | None = None
@@ -153,15 +148,16 @@ class Workload:
         if path.suffix == ".npz":
             self.trace(events, progress).write(path)
             return
-        with whole_file(path) as file, _packed(file, path.suffix == ".gz") as text:
+        with text_file(path) as text:
             text.write(f"{mode_line(self.mode)}\n".encode())
             for piece in self.run(events, progress):
-                lines = spell_events(number_lines(piece, 0))
+                piece["line"] = np.arange(len(piece))
+                lines = spell_events(piece.view(np.recarray))
                 text.writelines(f"{lines[i]}\n".encode() for i in range(len(piece)))
 
     def trace(self, events: int = EVENTS, progress: Callable[[int, int], None] | None = None) -> Trace:
         """Return its next events as a trace; see `write`."""
-        return as_trace(self.guest, np.concatenate(list(self.run(events, progress))), self.family.name)
+        return Trace.from_events(self.mode, np.concatenate(list(self.run(events, progress))), self.family.name)
 
     def run(self, events: int, progress: Callable[[int, int], None] | None = None) -> Iterator[np.ndarray]:
         """Yield its next events in pieces (EVENT[n]), `events` of them in all; see `write`."""
@@ -182,16 +178,6 @@ class Workload:
             yield piece
             if progress is not None:
                 progress(done, events)
-
-
-@contextmanager
-def _packed(file: BinaryIO, pack: bool) -> Iterator[BinaryIO]:
-    """Return a file to write text to, which is compressed or not; the same text gives the same bytes."""
-    if not pack:
-        yield file
-        return
-    with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-        yield packed
 
 
 def generate(

@@ -11,7 +11,8 @@ from .._jit import entry
 from ..errors import GuestError
 from ..trace import Trace
 from . import processes, regions
-from .build import as_trace, build, explained, options_of, refill, taken
+from .boot import VMALLOC_PAGES
+from .build import begin, build, explained, mode_of, options_of, refill, taken
 from .faults import FETCH, READ, WRITE, migrate, populate, touch
 from .layout import MAX_PAGES
 from .state import ANON, CHUNK, FILE, NONE
@@ -22,12 +23,6 @@ ACCESSES = {"r": READ, "w": WRITE, "x": FETCH}
 # What `act` is to do.
 _SPAWN, _MAP, _TOUCH, _RUN, _FORK, _EXECUTE, _END, _UNMAP, _PROTECT, _AGE, _TRIM, _DISCARD = range(12)
 _VMALLOC, _POPULATE, _MIGRATE, _FILE = range(12, 16)
-
-
-@entry
-def begin(g):
-    """Let the kernel begin to run."""
-    processes.begin(g)
 
 
 @entry
@@ -75,7 +70,10 @@ def act(g, what, v, process, i, first, pages, value, around):
 
 
 class Region(NamedTuple):
-    """A stretch of a process's address space, from `Kernel.map`."""
+    """A stretch of a process's address space, from `Kernel.map`.
+
+    A fork's copy of it is ``region._replace(process=child)``.
+    """
 
     process: int
     number: int
@@ -113,7 +111,7 @@ class Kernel:
     500
     >>> child = kernel.fork(parent)
     >>> kernel.run(child)
-    >>> kernel.touch(Region(child, heap.number, 500), range(0, 500, 9), "w")
+    >>> kernel.touch(heap._replace(process=child), range(0, 500, 9), "w")
     56
     >>> kernel.end(child)
     >>> len(kernel.trace("mine"))
@@ -145,6 +143,7 @@ class Kernel:
 
     def execute(self, vcpu: int = 0) -> int:
         """Give a vCPU's process a new, empty address space (execve); return the number it has from now on."""
+        self._check_vcpu(vcpu)
         self._known(int(self.guest.vcpus[vcpu].process))
         return self._act(_EXECUTE, vcpu)
 
@@ -156,6 +155,8 @@ class Kernel:
 
     def file(self, pages: int) -> int:
         """Read a file of so many pages into memory; return what `map` takes for it."""
+        if pages < 1:
+            raise GuestError(f"pages is {pages}, must be at least 1")
         return self._act(_FILE, pages=pages)
 
     def map(self, process: int, pages: int, file: int = NONE, writable: bool = True) -> Region:
@@ -170,6 +171,8 @@ class Kernel:
         """
         if not 1 <= pages <= MAX_PAGES:
             raise GuestError(f"pages is {pages}, must be from 1 to {MAX_PAGES:,}")
+        if file != NONE and not 0 <= file <= self.guest.state[0].cached - pages:
+            raise GuestError(f"file is {file}, must be what file() gave for at least {pages:,} pages")
         number = self._act(_MAP, process=self._known(process), pages=pages, value=file, around=int(writable))
         return Region(process, number, pages)
 
@@ -188,6 +191,9 @@ class Kernel:
         """
         if access not in ACCESSES:
             raise GuestError(f"access is {access!r}, must be one of {', '.join(ACCESSES)}")
+        if around < 1:
+            raise GuestError(f"around is {around}, must be at least 1")
+        self._check_vcpu(vcpu)
         if self.guest.vcpus[vcpu].process != region.process:
             raise GuestError(f"vCPU {vcpu} does not run process {region.process}, whose {region} is to be touched")
         done = 0
@@ -224,7 +230,15 @@ class Kernel:
         self._act_on(_MIGRATE, vcpu, region, first, pages)
 
     def vmalloc(self, pages: int, vcpu: int = 0) -> None:
-        """Map kernel memory page by page in tables that all processes share, and write to it."""
+        """Map kernel memory page by page in tables that all processes share, and write to it.
+
+        Parameters
+        ----------
+        pages : int
+            1 to 4,096, the size of the area.
+        """
+        if not 1 <= pages <= VMALLOC_PAGES:
+            raise GuestError(f"pages is {pages}, must be from 1 to {VMALLOC_PAGES:,}")
         self._act(_VMALLOC, vcpu, pages=pages)
 
     # --- the trace -------------------------------------------------------------------------------------------
@@ -232,12 +246,16 @@ class Kernel:
     def trace(self, name: str = "guest") -> Trace:
         """Return what happened so far as a trace."""
         events = np.concatenate([*self._chunks, self.guest.events[: self.guest.state[0].events]])
-        return as_trace(self.guest, events, name)
+        return Trace.from_events(mode_of(self.guest), events, name)
 
     def _known(self, process: int) -> int:
         if not (0 <= process < len(self.guest.processes) and self.guest.processes[process].alive):
             raise GuestError(f"there is no process {process}")
         return process
+
+    def _check_vcpu(self, vcpu: int) -> None:
+        if not 0 <= vcpu < self.vcpus:
+            raise GuestError(f"vcpu is {vcpu}, must be from 0 to {self.vcpus - 1}")
 
     def _act(
         self,
@@ -250,8 +268,7 @@ class Kernel:
         value: int = 0,
         around: int = 16,
     ) -> int:
-        if not 0 <= vcpu < self.vcpus:
-            raise GuestError(f"vcpu is {vcpu}, must be below {self.vcpus}")
+        self._check_vcpu(vcpu)
         refill(self.guest, self._rng)
         if self.guest.state[0].events > CHUNK:
             self._chunks.append(taken(self.guest))
@@ -261,7 +278,8 @@ class Kernel:
     def _act_on(
         self, what: int, vcpu: int, region: Region, first: int, pages: int, value: int = 0, around: int = 16
     ) -> int:
-        if not (self._known(region.process), self.guest.regions[region.process, region.number].kind)[1]:
+        self._known(region.process)
+        if not self.guest.regions[region.process, region.number].kind:
             raise GuestError(f"{region} is not mapped")
         if first < 0 or pages < 0 or first + pages > region.pages:
             raise GuestError(f"pages {first:,} to {first + pages:,} are not all in {region}")
@@ -272,8 +290,8 @@ def _stretches(pages: int | Iterable[int]) -> Iterator[tuple[int, int]]:
     """Yield (first, count) of pages in a row."""
     if isinstance(pages, range) and pages.step == 1:
         yield pages.start, len(pages)
-    elif isinstance(pages, int):
-        yield pages, 1
+    elif np.ndim(pages) == 0 and not isinstance(pages, Iterable):
+        yield int(pages), 1
     else:
         for page in pages:
             yield int(page), 1

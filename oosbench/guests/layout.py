@@ -1,6 +1,6 @@
 """Where a model kernel has things in its address space, by the guest's paging mode.
 
-User regions begin at `FIRST_PAGE` and are `SPAN` pages apart, so that each has page tables of its own, as program,
+User regions begin at `first_page` and are `SPAN` pages apart, so that each has page tables of its own, as program,
 heap, libraries and stack of a process mostly do. Kernel addresses are Linux's where Linux has the thing.
 """
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from .._jit import jit
 from ..x86 import RW, P, frame_of, guest_index
-from .frames import TooManyProcesses, enter_kernel, give_table, load_root, read, store, take_page, take_table
+from .frames import give_table, read, store, take_page, take_table
+from .instructions import enter_kernel, load_root
 from .layout import MAX_REGIONS
 from .regions import zap
 from .state import MAX_PROCESSES, NONE
 from .tables import TABLE, find_table, flush, free_tables, is_running, need_table, set_entry_of
+
+
+class TooManyProcesses(Exception):
+    """The guest has more processes than a model kernel keeps."""
 
 
 @jit

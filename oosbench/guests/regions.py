@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from .._jit import jit
 from ..x86 import RW, A, P, frame_of, guest_index
-from .frames import TooManyProcesses, give_page, read, take_page
+from .frames import give_page, read, take_page
 from .layout import MAX_REGIONS, SPAN
 from .state import ANON, NONE
 from .tables import find_table, flush, free_tables, set_entry_of
 
 TRANSITION = 1 << 11  # Windows' bit of an entry that is not valid, and whose frame still holds the page
 SWAPPED = 1 << 1  # marks an entry whose page is on disk
+
+
+class TooManyRegions(Exception):
+    """The process has more regions than a model kernel keeps."""
 
 
 @jit
@@ -39,7 +43,7 @@ def map_region(g, process, kind, pages, writable, cached):
             region.start = g.config[0].first_page + i * SPAN
             region.private = kind == ANON
             return i
-    raise TooManyProcesses
+    raise TooManyRegions
 
 
 @jit

@@ -53,7 +53,7 @@ PROGRAM = _record("family vcpu process partner saver heap file cached cached_dat
 STATE = np.dtype(
     [
         *((name, np.int64) for name in "booted events uniforms cached boot_frame kernel_root zero_page".split()),
-        *((name, np.int64) for name in "window_table entry_table vmalloc turn faults".split()),
+        *((name, np.int64) for name in "window_table entry_table vmalloc faults".split()),
         ("free", np.int64, 2),
     ]
 )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from .._jit import jit
 from ..x86 import NX, RW, US, A, D, P, frame_of, guest_index
-from .frames import enter_kernel, give_table, invalidate, load_root, read, store, store_at, take_table
+from .frames import give_table, read, store, store_at, take_table
+from .instructions import enter_kernel, invalidate, load_root
 from .state import NONE
 
 TABLE = P | RW | US | A | D  # flags of an entry that points to a table

@@ -5,7 +5,8 @@ from __future__ import annotations
 from .._jit import jit
 from ..x86 import NX, PFEC_W, frame_of, guest_index
 from .boot import KERNEL_PAGE, VMALLOC_PAGES
-from .frames import emit_access, enter_kernel, give_page, invalidate, read, store, take_page, take_table
+from .frames import give_page, read, store, take_page, take_table
+from .instructions import emit_access, enter_kernel, invalidate
 from .state import NONE
 from .tables import TABLE, find_table
 

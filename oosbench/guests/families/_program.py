@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ..._jit import jit
+from ..draws import draw_about, draw_below
+from ..faults import touch_stretch
 from ..processes import spawn
 from ..regions import map_region
 from ..state import ANON, NONE
@@ -23,6 +25,13 @@ def start_with_memory(g, k, pages):
     program = g.programs[k]
     program.process = spawn(g, program.vcpu)
     program.heap = map_region(g, program.process, ANON, pages, True, NONE)
+
+
+@jit
+def touch_somewhere(g, v, process, i, access, median, spread):
+    """Let a process access a stretch of a region: anywhere, and about so long."""
+    first = draw_below(g, g.regions[process, i].pages)
+    touch_stretch(g, v, process, i, first, draw_about(g, median, spread), access, 1)
 
 
 @jit

@@ -10,8 +10,9 @@ not.
 from __future__ import annotations
 
 from ..._jit import jit
+from ..draws import draw_below
 from ..faults import FRAME_BITS, WRITE, migrate, touch
-from ..frames import draw_below, give_page, read, take_page
+from ..frames import give_page, read, take_page
 from ..options import Parameter
 from ..processes import run, spawn
 from ..regions import map_region

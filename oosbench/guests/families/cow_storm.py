@@ -8,8 +8,8 @@ apart, and the snapshot saves nearly everything.
 from __future__ import annotations
 
 from ..._jit import jit
+from ..draws import chance, draw_about, draw_below
 from ..faults import READ, WRITE, touch, touch_stretch
-from ..frames import chance, draw_about, draw_below
 from ..layout import MAX_PAGES
 from ..options import Parameter
 from ..processes import end, fork, run, spawn

@@ -8,8 +8,8 @@ snapshot cost for them is lost.
 from __future__ import annotations
 
 from ..._jit import jit
+from ..draws import chance, draw_about, draw_below
 from ..faults import FETCH, READ, WRITE, touch, touch_stretch
-from ..frames import chance, draw_about, draw_below
 from ..layout import MAX_PAGES
 from ..options import Parameter
 from ..processes import end, execute, fork, run, spawn, switch

@@ -7,8 +7,8 @@ and its entries are global: only INVLPG flushes them.
 from __future__ import annotations
 
 from ..._jit import jit
+from ..draws import draw_about, draw_below
 from ..faults import WRITE, touch
-from ..frames import draw_about, draw_below
 from ..options import Parameter
 from ..processes import run, spawn
 from ..regions import map_region

@@ -6,7 +6,6 @@ tables of one program are resynced by the switch to another.
 
 from __future__ import annotations
 
-from ..layout import MAX_REGIONS
 from ..options import Parameter
 
 LEVELS = (2, 3, 4)
@@ -18,6 +17,3 @@ def parameters(families: list[str]) -> tuple[Parameter, ...]:
     return tuple(
         Parameter(name, _DEFAULTS.get(name, 0), 0, 4, "programs", f"of the family {name}") for name in families
     )
-
-
-assert MAX_REGIONS >= 20

@@ -7,8 +7,8 @@ go of what a frame was, and slots and snapshots of tables that die are thrown aw
 from __future__ import annotations
 
 from ..._jit import jit
+from ..draws import chance, draw_about, draw_below
 from ..faults import WRITE, touch
-from ..frames import chance, draw_about, draw_below
 from ..options import Parameter
 from ..processes import run, spawn
 from ..regions import map_region, unmap

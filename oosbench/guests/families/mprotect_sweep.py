@@ -8,13 +8,12 @@ few.
 from __future__ import annotations
 
 from ..._jit import jit
-from ..faults import WRITE, touch_stretch
-from ..frames import draw_about, draw_below
+from ..faults import WRITE
 from ..layout import MAX_PAGES
 from ..options import Parameter
 from ..processes import run
 from ..regions import protect
-from ._program import start_with_memory
+from ._program import start_with_memory, touch_somewhere
 
 LEVELS = (2, 3, 4)
 PARAMETERS = (
@@ -39,8 +38,7 @@ def turn(g, k):
     run(g, v, program.process)
     heap = g.regions[program.process, program.heap]
     for _ in range(int(p[_WRITES])):
-        first, pages = draw_below(g, heap.pages), draw_about(g, p[_RUN], p[_SPREAD])
-        touch_stretch(g, v, program.process, program.heap, first, pages, WRITE, 1)
+        touch_somewhere(g, v, program.process, program.heap, WRITE, p[_RUN], p[_SPREAD])
     pages = min(int(p[_SWEEP]), heap.pages - program.cursor)
     protect(g, v, program.process, program.heap, program.cursor, pages, False)
     program.cursor = (program.cursor + pages) % heap.pages

@@ -7,8 +7,8 @@ of sync then come back with nothing dirty at all, and the comparison is the whol
 from __future__ import annotations
 
 from ..._jit import jit
+from ..draws import chance, draw_below
 from ..faults import READ, WRITE, touch
-from ..frames import chance, draw_below
 from ..layout import MAX_PAGES
 from ..options import Parameter
 from ..processes import run

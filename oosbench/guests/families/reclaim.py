@@ -8,8 +8,8 @@ hardware, past the shadow MMU.
 from __future__ import annotations
 
 from ..._jit import jit
+from ..draws import chance, draw_below
 from ..faults import READ, WRITE, touch
-from ..frames import chance, draw_below
 from ..layout import MAX_PAGES
 from ..options import Parameter
 from ..processes import run

@@ -7,8 +7,9 @@ here), so that nothing stays out of sync for longer than the kernel takes, and o
 from __future__ import annotations
 
 from ..._jit import jit
+from ..draws import draw_about, draw_below
 from ..faults import WRITE, touch, touch_stretch
-from ..frames import draw_about, draw_below, enter_kernel, enter_user
+from ..instructions import enter_kernel, enter_user
 from ..layout import MAX_PAGES
 from ..options import Parameter
 from ..processes import run

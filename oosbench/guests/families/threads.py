@@ -7,14 +7,14 @@ shootdown), and a table out of sync is everybody's: its resync must reach the sh
 from __future__ import annotations
 
 from ..._jit import jit
-from ..faults import READ, WRITE, touch_stretch
-from ..frames import chance, draw_about, draw_below
+from ..draws import chance, draw_below
+from ..faults import READ, WRITE
 from ..layout import MAX_PAGES
 from ..options import Parameter
 from ..processes import run, switch
 from ..regions import discard, protect
 from ..state import NONE
-from ._program import start_with_memory
+from ._program import start_with_memory, touch_somewhere
 
 LEVELS = (2, 3, 4)
 PARAMETERS = (
@@ -47,10 +47,8 @@ def turn(g, k):
     v, p = program.vcpu, g.parameters[k]
     run(g, v, program.process)
     heap = g.regions[program.process, program.heap]
-    first = draw_below(g, heap.pages)
     access = WRITE if chance(g, p[_WRITES]) else READ
-    pages = draw_about(g, p[_RUN], p[_SPREAD])
-    touch_stretch(g, v, program.process, program.heap, first, pages, access, 1)
+    touch_somewhere(g, v, program.process, program.heap, access, p[_RUN], p[_SPREAD])
     if chance(g, p[_DISCARDS]):
         first = draw_below(g, heap.pages)
         discard(g, v, program.process, program.heap, first, min(_STRETCH, heap.pages - first))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..._jit import entry, jit
-from ..frames import draw_below
+from ..draws import draw_below
 from ..state import UNIFORMS
 from . import (
     adversary,

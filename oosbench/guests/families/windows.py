@@ -8,13 +8,13 @@ written through it is left mapped writable there.
 from __future__ import annotations
 
 from ..._jit import jit
-from ..faults import WRITE, touch_stretch
-from ..frames import chance, draw_about, draw_below
+from ..draws import chance, draw_below
+from ..faults import WRITE
 from ..layout import MAX_PAGES
 from ..options import Parameter
 from ..processes import run
 from ..regions import discard
-from ._program import start_two_with_memory
+from ._program import start_two_with_memory, touch_somewhere
 
 LEVELS = (2, 3)
 PARAMETERS = (
@@ -40,9 +40,7 @@ def turn(g, k):
     process = program.process if program.phase == 0 else program.partner
     run(g, v, process)
     memory = g.regions[process, program.heap]
-    first = draw_below(g, memory.pages)
-    pages = draw_about(g, p[_RUN], p[_SPREAD])
-    touch_stretch(g, v, process, program.heap, first, pages, WRITE, 1)
+    touch_somewhere(g, v, process, program.heap, WRITE, p[_RUN], p[_SPREAD])
     if chance(g, p[_DISCARDS]):
         first = draw_below(g, memory.pages)
         discard(g, v, process, program.heap, first, min(_DISCARDED, memory.pages - first))

@@ -8,13 +8,13 @@ the program comes back, a fault makes them valid again, entry by entry.
 from __future__ import annotations
 
 from ..._jit import jit
-from ..faults import READ, WRITE, touch_stretch
-from ..frames import chance, draw_about, draw_below
+from ..draws import chance
+from ..faults import READ, WRITE
 from ..layout import MAX_PAGES
 from ..options import Parameter
 from ..processes import run
 from ..regions import trim
-from ._program import start_with_memory
+from ._program import start_with_memory, touch_somewhere
 
 LEVELS = (2, 3, 4)
 PARAMETERS = (
@@ -39,10 +39,8 @@ def turn(g, k):
     v, p = program.vcpu, g.parameters[k]
     run(g, v, program.process)
     memory = g.regions[program.process, program.heap]
-    first = draw_below(g, memory.pages)
     access = WRITE if chance(g, p[_WRITES]) else READ
-    pages = draw_about(g, p[_RUN], p[_SPREAD])
-    touch_stretch(g, v, program.process, program.heap, first, pages, access, 1)
+    touch_somewhere(g, v, program.process, program.heap, access, p[_RUN], p[_SPREAD])
     if chance(g, p[_TRIMS]):
         pages = min(int(p[_TRIMMED]), memory.pages - program.cursor)
         trim(g, v, program.process, program.heap, program.cursor, pages)
