@@ -78,7 +78,7 @@ def _entries(d: Domain, smfn: int) -> Iterator[str]:
 
 def _slots(d: Domain) -> Iterator[str]:
     config = d.config[0]
-    slots = [(v, k, int(d.vcpus[v].oos[k])) for v in range(len(d.vcpus)) for k in range(config.oos_slots)]
+    slots = [(v, k, int(d.vcpus[v].oos[k])) for v in range(len(d.vcpus)) for k in range(d.vcpus[v].slots)]
     for v, k, gmfn in slots:
         hint = "" if config.fixups == FIXUP_IN_ARRAY else f" va={unsigned(d.vcpus[v].oos_va[k]):x}"
         yield f"OOS v{v} slot{k} " + ("-" if gmfn == INVALID else f"gfn={gmfn:x}{hint}")
@@ -110,7 +110,7 @@ def _fixups(d: Domain) -> Iterator[str]:
                 if fixup.gmfn != INVALID:
                     yield f"FIXUP v{v} idx{i} gfn={fixup.gmfn:x} {holder(fixup)} off={fixup.slot}"
         elif d.config[0].fixups == FIXUP_IN_ARRAY:
-            for k in range(d.config[0].oos_slots):
+            for k in range(d.vcpus[v].slots):
                 if d.vcpus[v].oos[k] != INVALID:
                     first, behind = (slot * d.config[0].fixups_per_slot for slot in (k, k + 1))
                     pairs = d.fixups[v][first:behind]

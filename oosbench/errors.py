@@ -25,3 +25,7 @@ class UsageError(BadInput):
 
 class GuestError(BadInput):
     """A workload that does not exist, a parameter it does not have, or a guest that cannot do what it is asked to."""
+
+
+class CostError(BadInput):
+    """A price that is impossible or missing, or tallies that cannot be compared."""

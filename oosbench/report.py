@@ -57,7 +57,7 @@ def write_comparison(folder: Path, table: pd.DataFrame, counters: pd.DataFrame, 
     ``summary.csv`` is the table, ``counters.csv`` every counter (long form: trace, preset, group, counter,
     value), ``resyncs.csv`` every content pass. The charts come as SVG and PNG.
     """
-    group = dict.fromkeys(ctr.PERFC, "perfc") | dict.fromkeys(ctr.ORACLE, "oracle")
+    group = {name: kind for kind in ("perfc", "oracle", "model") for name in getattr(ctr, kind.upper())}
     long = counters.melt(["trace", "preset"], var_name="counter", value_name="value")
     long.insert(2, "group", long.counter.map(group))
     contents = {

@@ -12,7 +12,7 @@ import pandas as pd
 from .events import ACCESS, POKE, WRITEHL
 from .presets import Preset
 from .shadow import counters as ctr
-from .shadow.oos import BY_OTHER_VCPU, CAUSES
+from .shadow.content import BY_OTHER_VCPU, CAUSES
 from .shadow.replay import FAULT, OK, OUTCOMES
 from .trace import Trace
 from .x86 import PFEC_I, PFEC_W
@@ -41,7 +41,7 @@ class Result:
         vcpu       vCPU that ran it
         owner      vCPU that held the table
         gmfn       frame of the table
-        cause      cr3, other-vcpu, evict, link, upper-link, promote, walk or mode
+        cause      cr3, other-vcpu, evict, link, upper-link, promote, walk, mode or fault
         stays_oos  whether the table stays out of sync (its contents alone were refreshed)
         compared   entries present in the shadow, which are the ones compared
         dirty      entries that differed from the snapshot (0 if there is none)
@@ -77,8 +77,8 @@ class Result:
         return "\n".join([title, *(f"  {what:<16}{count:>12,}   {more}".rstrip() for what, count, more in rows)])
 
     def counters_json(self) -> str:
-        """Return the counters as JSON, in the groups ``perfc`` and ``oracle``."""
-        groups = {"perfc": ctr.PERFC, "oracle": ctr.ORACLE}
+        """Return the counters as JSON, in the groups ``perfc``, ``oracle`` and ``model``."""
+        groups = {"perfc": ctr.PERFC, "oracle": ctr.ORACLE, "model": ctr.MODEL}
         told = {group: {name: int(self.counters[name]) for name in names} for group, names in groups.items()}
         return json.dumps(told | {"oos_active": int(self.oos_active)}, indent=1) + "\n"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from oosbench import Machine, Trace
+from oosbench.presets import IDEAS
 from oosbench.shadow.types import L1_64, L2_64, OOS_MAY_WRITE, OOS_SNAPSHOT, OUT_OF_SYNC
 from oosbench.x86 import RW, US, P
 
@@ -15,7 +16,7 @@ from .test_behaviour import GUEST
 from .test_behaviour import OUT_OF_SYNC as LET_GO
 
 LEAF, WINDOW = 5, 4  # the L1 of 0x200000, and the L1 it can be written through
-PRESETS = [*golden.VARIANTS, "oos-fixed"]
+PRESETS = [*golden.VARIANTS, "oos-fixed", "shadow1", *IDEAS]
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -35,7 +35,7 @@ def test_replay_writes_what_the_original_gives(in_folder):
     assert (in_folder / "r.txt").read_text().splitlines() == golden.lines("full", "t0", "results")
     assert (in_folder / "d.txt").read_text().splitlines() == golden.lines("full", "t0", "dump")
     told = json.loads((in_folder / "c.json").read_text())
-    assert set(told) == {"perfc", "oracle", "oos_active"}
+    assert set(told) == {"perfc", "oracle", "model", "oos_active"}
     assert told["perfc"]["shadow_unsync"] == 1
     assert len((in_folder / "x.txt").read_text().splitlines()) == 10
     assert sorted(path.name for path in in_folder.iterdir()) == ["c.json", "d.txt", "r.txt", "x.txt"]
@@ -97,7 +97,7 @@ def test_compare_prints_a_table_and_leaves_files(in_folder, capsys):
     assert summary.propagated["sqlite"].tolist() == [0, 2257, 15274]
     counters = pd.read_csv(folder / "counters.csv")
     assert list(counters) == ["trace", "preset", "group", "counter", "value"]
-    assert set(counters.group) == {"perfc", "oracle"}
+    assert set(counters.group) == {"perfc", "oracle", "model"}
     assert len(pd.read_csv(folder / "resyncs.csv")) == 2 * (126 + 1)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert run("compare", "sqlite", T0, "--presets", "A,E,nosnap", "--out", "made/here") == 0

@@ -16,7 +16,7 @@ from oosbench.errors import GuestError
 from oosbench.events import CR3, INVLPG, WRITE, WRITEHL
 from oosbench.guests import FAMILIES, FITTED, OPTIONS, Kernel, Region, Workload, generate
 from oosbench.guests.families import turns
-from oosbench.presets import PRESETS
+from oosbench.presets import IDEAS, PRESETS
 
 from .test_random_guests import unexplained
 
@@ -33,7 +33,7 @@ def test_every_family_in_every_mode_is_judged_and_audited(name, levels, vcpus, t
     tally["families x modes x vCPUs under audits and oracle"] += 1
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", [*PRESETS, *IDEAS])
 @pytest.mark.parametrize(("name", "levels"), EVERYWHERE)
 def test_every_family_meets_only_known_defects_on_every_preset(name, levels, preset, tally):
     found, met = unexplained(generate(name, 1000, levels=levels, seed=5, **SMALL), preset)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 
 from oosbench import Machine, Trace, preset, watch
 from oosbench.oracle.finding import MISSING_P, STUCK
-from oosbench.presets import PRESETS
+from oosbench.presets import IDEAS, PRESETS
 from oosbench.shadow.replay import EMUL, FAULT, OK
 from oosbench.x86 import PFEC_P
 
@@ -74,7 +74,7 @@ def unexplained(trace: Trace, name: str) -> tuple[list[str], list[str]]:
     return ([] if met else complaints(trace, corrected(name, *CORRECTIONS.values()))), met
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", [*PRESETS, *IDEAS])
 def test_a_wild_guest_sees_nothing_that_no_tlb_explains(name, tally):
     @the_same_each_time
     @given(guests())
@@ -113,7 +113,7 @@ def test_a_careful_guest_sees_the_same_on_every_preset(tally):
     def check(guest):
         trace = Trace.from_text(guest.text())
         expected, memory = seen(trace, "oos-fixed")
-        for name in PRESETS:
+        for name in (*PRESETS, *IDEAS):
             outcomes, found = seen(trace, name)
             if name == "emulate":
                 expected_here = expected.copy()

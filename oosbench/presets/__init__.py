@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ._levels import ALIASES as ALIASES
 from ._levels import DEFAULT as DEFAULT
+from ._levels import IDEAS as IDEAS
 from ._levels import PRESETS as PRESETS
 from ._levels import preset as preset
 from ._preset import CHOICES as CHOICES

@@ -54,8 +54,17 @@ _FIXED = _ARRAY.replace(
     no_gnp=True,
 )
 
-PRESETS = {p.name: p for p in (_EMULATE, _OOS, _FIXUPS, _SNAPSHOT, _UNTRUSTED, _ARRAY, _FIXED)}
+_SHADOW1 = _SNAPSHOT.replace(
+    name="shadow1",
+    about="the patch with the discipline of Xen's first shadow code: everything resynced at the next fault",
+    resync_on_fault=True,
+)
+
+PRESETS = {p.name: p for p in (_EMULATE, _SHADOW1, _OOS, _FIXUPS, _SNAPSHOT, _UNTRUSTED, _ARRAY, _FIXED)}
 DEFAULT = _SNAPSHOT.name
+
+#: What no system has: the patch with one more idea.
+IDEAS = ("oos-snapshot+lazy_snapshot", "oos-snapshot+line_compare", "oos-snapshot+demand_slots")
 
 # Other names people know the patch levels by: letters in the order of the series (a star where the policy that
 # came last is used already), and the names of the builds of the original code that the conformance traces were
@@ -63,6 +72,7 @@ DEFAULT = _SNAPSHOT.name
 ALIASES = {
     "A": "emulate",
     "preoos": "emulate",
+    "shadow2": "emulate",
     "B": "oos+policy=never",
     "B*": "oos",
     "base": "oos",
@@ -73,6 +83,7 @@ ALIASES = {
     "D*": "oos-snapshot",
     "E": "oos-snapshot",
     "full": "oos-snapshot",
+    "shadow3": "oos-snapshot",
     "nosnap": "oos-snapshot-untrusted",
     "E-array": "oos-array",
     "array": "oos-array",

@@ -103,6 +103,15 @@ class Preset:
     no_gnp : bool
         Shadow an absent guest entry by nothing rather than by a magic entry (F-NO-GNP, Xen 34d140eaa7).
 
+    resync_on_fault : bool
+        Bring everything back into sync at the next page fault of whatever kind, as Xen's first shadow code did.
+    lazy_snapshot : bool
+        Take a snapshot only of a table that was brought into sync before. An idea of this project, as are the next two.
+    line_compare : bool
+        At a resync, pass over cache lines of 64 bytes that equal the snapshot, without a look at the shadow entries.
+    demand_slots : bool
+        Let the number of slots follow the evictions: from `oos_slots` on, up to 64.
+
     unsafe : bool
         Allow what is known to give wrong answers: one slot.
 
@@ -148,6 +157,11 @@ class Preset:
     skip_2level: bool = False
     no_gnp: bool = False
 
+    resync_on_fault: bool = False
+    lazy_snapshot: bool = False
+    line_compare: bool = False
+    demand_slots: bool = False
+
     unsafe: bool = False
 
     def __post_init__(self) -> None:
@@ -165,8 +179,12 @@ class Preset:
             self._refuse("oos_slots", f"must be 2 to {MAX_SLOTS}: with one, changes get lost (unsafe=True allows it)")
         if self.fixup_stride > self.fixup_bucket_entries:
             self._refuse("fixup_stride", f"must be at most fixup_bucket_entries, {self.fixup_bucket_entries}")
+        for axis, needs in (("lazy_snapshot", ("untrusted", "trusted")), ("line_compare", ("trusted",))):
+            if getattr(self, axis) and self.snapshot not in needs:
+                self._refuse(axis, f"must be off with snapshot={self.snapshot} (set snapshot={needs[-1]})")
         if not self.oos:
-            for axis, off in (("policy", "never"), ("fixups", "none"), ("snapshot", "off")):
+            off_only = (("policy", "never"), ("fixups", "none"), ("snapshot", "off"))
+            for axis, off in (*off_only, ("resync_on_fault", False), ("demand_slots", False)):
                 if getattr(self, axis) != off:
                     self._refuse(axis, f"must be {off} where no table may go out of sync (set oos=True)")
 

@@ -1,6 +1,6 @@
 """The shadow MMU: one concept a file, all of it compiled.
 
-Read `oos.py` first, it is the heart: slots, unsync, snapshot, resync. Under which name Xen has what a function does
+Read `oos.py` first, with `snapshot.py` and `content.py` it is the heart. Under which name Xen has what a function does
 stands in its docstring. The files import one way, each only from those above it:
 
 ====================  ==============================================================================
@@ -13,6 +13,7 @@ stands in its docstring. The files import one way, each only from those above it
 `pool.py`             shadow pages: free chunks, lists
 `hash.py`             finding the shadow of a guest page
 `slots.py`            which vCPU holds which out-of-sync page, and in which slot
+`snapshot.py`         **the snapshot**: taken, looked up, kept up to date
 `references.py`       leaf entries and the frames they refer to: taking, dropping, write-protecting
 `fixups.py`           remembering where an out-of-sync page is mapped writable
 `propagate.py`        guest entry in, shadow entry out
@@ -21,13 +22,15 @@ stands in its docstring. The files import one way, each only from those above it
 `unshadow.py`         throwing shadows out: of one page, of all, for lack of memory
 `shadow_walk.py`      walks over the shadow: the hardware's, and the shadow code's own
 `write_access.py`     finding and revoking writable mappings
-`oos.py`              **slots, unsync, snapshot, resync**
+`content.py`          **the content pass**: compare with the snapshot, derive anew what differs
+`oos.py`              **slots, unsync, resync**
 `links.py`            making shadows and linking them: whatever may trigger a resync
 `guest_walk.py`       the walk of the guest's own tables
 `validate.py`         making shadows follow a store to their page
 `vtlb.py`             the virtual TLB of the emulator
 `emulate.py`          emulated writes to page tables
 `fault.py`            the page-fault handler and prefetch
+`demand.py`           an idea: slots by demand
 `control.py`          CR3, INVLPG, mode changes
 `auditor.py`          violations of invariants, and room to count in
 `audit_counts.py`     audits of references, hash and pool

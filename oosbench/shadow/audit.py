@@ -13,17 +13,17 @@ from __future__ import annotations
 from .._jit import jit
 from ..x86 import NX, RW, US, A, D, P, frame_of, get_entry
 from . import counters as ctr
-from .audit_counts import i6_references, i7_shadow_references, i8_hash, i9_pool
+from .audit_counts import i6_references, i7_shadow_references, i8_hash, i9_pool, identities
 from .auditor import find_owner, find_shadow, is_first_page, report
 from .guest import is_oos, is_page_table, may_write, p2m
 from .propagate import DEMAND_WRITE, propagate_l1e
+from .snapshot import has_snapshot
 from .state import (
     FIXUP_IN_ARRAY,
     FIXUP_IN_TABLE,
     INVALID,
     MAX_SLOTS,
     SNAPSHOT_OFF,
-    SNAPSHOT_TRUSTED,
 )
 from .types import (
     GUEST_LEVELS,
@@ -100,7 +100,7 @@ def i1_entry_soundness(d, a):
             _check_splinters(d, a, smfn)
         elif IS_L1[kind] and not is_oos(d, gmfn):
             _check_entries(d, a, 1, -1, smfn, d.memory[gmfn], GUEST_LEVELS[kind])
-        elif IS_L1[kind] and d.config[0].snapshot != SNAPSHOT_OFF:
+        elif IS_L1[kind] and has_snapshot(d, gmfn):
             v, slot = find_owner(d, gmfn)
             if v >= 0:
                 snapshot = d.tables[d.vcpus[v].oos_snapshot[slot]]
@@ -134,16 +134,16 @@ def i3_flags(d, a):
 @jit
 def i4_slots(d, a):
     """I4: a page is out of sync if and only if one slot holds it: its home, or the next."""
-    slots = d.config[0].oos_slots
     for gmfn in range(len(d.frames)):
         if is_oos(d, gmfn):
             holders = 0
             for v in range(len(d.vcpus)):
-                for slot in range(slots):
+                for slot in range(d.vcpus[v].slots):
                     holders += d.vcpus[v].oos[slot] == gmfn
             if holders != 1:
                 report(a, 4, 0, -1, gmfn, -1, -1, holders, 1)
     for v in range(len(d.vcpus)):
+        slots = d.vcpus[v].slots
         for slot in range(MAX_SLOTS):
             gmfn = d.vcpus[v].oos[slot]
             if gmfn == INVALID:
@@ -160,20 +160,21 @@ def i5_snapshot_supply(d, a):
     """I5: each slot has a snapshot page of its own, and there are no others."""
     if d.config[0].snapshot == SNAPSHOT_OFF:
         return
-    slots = d.config[0].oos_slots
-    pages = 0
+    pages = slots = 0
     for smfn in range(len(d.tables)):
         pages += d.shadows[smfn].type == OOS_SNAPSHOT
-    if pages != slots * len(d.vcpus):
-        report(a, 5, 0, -1, -1, -1, -1, pages, slots * len(d.vcpus))
     for v in range(len(d.vcpus)):
-        for slot in range(slots):
+        slots += d.vcpus[v].slots
+    if pages != slots:
+        report(a, 5, 0, -1, -1, -1, -1, pages, slots)
+    for v in range(len(d.vcpus)):
+        for slot in range(d.vcpus[v].slots):
             smfn = d.vcpus[v].oos_snapshot[slot]
             shadow = d.shadows[smfn]
             if shadow.type != OOS_SNAPSHOT or shadow.references != 0 or shadow.pinned != 0:
                 report(a, 5, 1, v, -1, smfn, slot, shadow.type, OOS_SNAPSHOT)
             for w in range(v + 1):
-                for other in range(slots if w < v else slot):
+                for other in range(d.vcpus[w].slots if w < v else slot):
                     if d.vcpus[w].oos_snapshot[other] == smfn:
                         report(a, 5, 2, v, -1, smfn, slot, w, v)
 
@@ -242,7 +243,7 @@ def _mark_reachable(d, a, v):
 @jit
 def i12_freshness_at_flush(d, a, v):
     """I12: right after a CR3 load, the vCPU holds no page, and all it can reach is as the guest's tables say."""
-    for slot in range(d.config[0].oos_slots):
+    for slot in range(d.vcpus[v].slots):
         if d.vcpus[v].oos[slot] != INVALID:
             report(a, 12, 1, v, d.vcpus[v].oos[slot], -1, slot, d.vcpus[v].oos[slot], INVALID)
     _mark_reachable(d, a, v)
@@ -255,24 +256,6 @@ def i12_freshness_at_flush(d, a, v):
 
 
 @jit
-def identities(d, a):
-    """Check sums that hold at all times: reported as invariant 0."""
-    counters = d.counters
-    faults = counters[ctr.shadow_fault]
-    if counters[ctr.shadow_walk_faults] != faults:
-        report(a, 0, 0, -1, -1, -1, -1, counters[ctr.shadow_walk_faults], faults)
-    ended = counters[ctr.fault_fixed] + counters[ctr.fault_guest]
-    if ended != faults:
-        report(a, 0, 1, -1, -1, -1, -1, ended, faults)
-    mode = d.config[0].snapshot
-    if mode != SNAPSHOT_OFF and counters[ctr.snapshot_copies] != counters[ctr.shadow_unsync]:
-        report(a, 0, 2, -1, -1, -1, -1, counters[ctr.snapshot_copies], counters[ctr.shadow_unsync])
-    expected = counters[ctr.resync_dirty] if mode == SNAPSHOT_TRUSTED else counters[ctr.resync_compared]
-    if counters[ctr.resync_propagated] != expected:
-        report(a, 0, 3, -1, -1, -1, -1, counters[ctr.resync_propagated], expected)
-
-
-@jit
 def audit_all(d, a, loaded):
     """Check every invariant.
 
@@ -282,6 +265,8 @@ def audit_all(d, a, loaded):
         The vCPU that has just loaded CR3; -1 for none, then I12 is passed over.
     """
     a.count[0] = 0
+    # I1 and I12 derive entries as the machine does, and that is counted; what an audit does is not.
+    lookups, derived = d.counters[ctr.p2m_lookup], d.counters[ctr.propagate]
     i1_entry_soundness(d, a)
     i6_references(d, a)
     i2_no_writable_mapping(d, a)
@@ -296,3 +281,4 @@ def audit_all(d, a, loaded):
     if loaded >= 0:
         i12_freshness_at_flush(d, a, loaded)
     identities(d, a)
+    d.counters[ctr.p2m_lookup], d.counters[ctr.propagate] = lookups, derived

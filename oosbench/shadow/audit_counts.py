@@ -8,7 +8,7 @@ from . import counters as ctr
 from .auditor import is_first_page, report
 from .hash import bucket_of
 from .pool import free_list
-from .state import HASH_BUCKETS, MAX_ORDER
+from .state import HASH_BUCKETS, MAX_ORDER, SNAPSHOT_OFF, SNAPSHOT_TRUSTED
 from .types import FREE, IS_FL1, L1_32, L2_32, L4_64, LEVEL, SHF_TYPES, is_magic
 
 
@@ -136,3 +136,23 @@ def i9_pool(d, a):
         report(a, 9, 2, -1, -1, -1, -1, free + used, d.config[0].pool_pages)
     if d.counters[ctr.shadow_alloc_count] != used:
         report(a, 9, 3, -1, -1, -1, -1, d.counters[ctr.shadow_alloc_count], used)
+
+
+@jit
+def identities(d, a):
+    """Check sums that hold at all times: reported as invariant 0."""
+    counters = d.counters
+    faults = counters[ctr.shadow_fault]
+    if counters[ctr.shadow_walk_faults] != faults:
+        report(a, 0, 0, -1, -1, -1, -1, counters[ctr.shadow_walk_faults], faults)
+    ended = counters[ctr.fault_fixed] + counters[ctr.fault_guest]
+    if ended != faults:
+        report(a, 0, 1, -1, -1, -1, -1, ended, faults)
+    if d.config[0].lazy_snapshot:
+        return
+    mode = d.config[0].snapshot
+    if mode != SNAPSHOT_OFF and counters[ctr.snapshot_copies] != counters[ctr.shadow_unsync]:
+        report(a, 0, 2, -1, -1, -1, -1, counters[ctr.snapshot_copies], counters[ctr.shadow_unsync])
+    expected = counters[ctr.resync_dirty] if mode == SNAPSHOT_TRUSTED else counters[ctr.resync_compared]
+    if counters[ctr.resync_propagated] != expected:
+        report(a, 0, 3, -1, -1, -1, -1, counters[ctr.resync_propagated], expected)

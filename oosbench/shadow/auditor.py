@@ -93,7 +93,7 @@ def find_shadow(d, number, kind):
 def find_owner(d, gmfn):
     """Return (vCPU, slot) that hold a page, (-1, -1) if none does."""
     for v in range(len(d.vcpus)):
-        for slot in range(d.config[0].oos_slots):
+        for slot in range(d.vcpus[v].slots):
             if d.vcpus[v].oos[slot] == gmfn:
                 return v, slot
     return -1, -1

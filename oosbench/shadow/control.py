@@ -5,11 +5,13 @@ from __future__ import annotations
 from .._jit import jit
 from ..x86 import PSE, RW, US, A, D, P, frame_of, set_entry
 from . import counters as ctr
+from .content import BY_CR3, BY_MODE
+from .demand import fit_slots, slots_in_use
 from .entries import set_l1e
 from .guest import is_oos, is_ram, p2m
 from .hash import hash_lookup
 from .links import make_shadow
-from .oos import BY_CR3, BY_MODE, resync_all, resync_current_vcpu, sync_other_vcpus
+from .oos import resync_all, resync_current_vcpu, sync_other_vcpus
 from .pool import alloc, fill_pool, free
 from .shadow_walk import NOT_MAPPED, index_of, shadow_l1, shadow_l2
 from .state import INVALID, SNAPSHOT_OFF
@@ -75,9 +77,13 @@ def _switch_roots(d, v):
 @jit
 def update_cr3(d, v):
     """Load the guest's root tables anew, which is the guest's TLB flush. Xen: sh_update_cr3."""
+    d.counters[ctr.lock_acquire] += 1
     vcpu = d.vcpus[v]
     if d.config[0].oos:
+        held = slots_in_use(d, v) if d.config[0].demand_slots else 0
         resync_current_vcpu(d, v, BY_CR3)
+        if d.config[0].demand_slots:
+            fit_slots(d, v, held)
     if vcpu.levels == 3:
         for i in range(4):
             vcpu.gl3e[i] = d.memory[vcpu.guest_root, ((vcpu.cr3 & 4095) >> 3) + i]
@@ -156,6 +162,7 @@ def invlpg(d, v, va):
         flush_local(d)
         return False
     if is_oos(d, d.shadows[sl1mfn].backpointer):
+        d.counters[ctr.lock_acquire] += 1
         # The entry goes, rather than being derived anew; the snapshot need not know.
         set_l1e(d, v, sl1mfn, index_of(va, 1), 0)
     return True

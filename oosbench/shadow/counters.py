@@ -1,9 +1,9 @@
 """What is counted, by the names Xen gave it.
 
-`PERFC` are Xen's performance counters, `ORACLE` those that the instrumented original adds. Each name is
-also a constant of this module, its place in ``Domain.counters``; so compiled code says
-``d.counters[ctr.shadow_unsync] += 1``. Counters that nothing in the model can move stand here too, because
-their zero is a statement.
+`PERFC` are Xen's performance counters, `ORACLE` those that the instrumented original adds, and `MODEL` the further
+work that a cost model has prices for, which only this model counts. Each name is also a constant of this module, its
+place in ``Domain.counters``; so compiled code says ``d.counters[ctr.shadow_unsync] += 1``. Counters that nothing in the
+model can move stand here too, because their zero is a statement.
 """
 
 from __future__ import annotations
@@ -37,7 +37,14 @@ shadow_walk_hits shadow_walk_faults fault_fixed fault_guest fault_retry_limit mm
 oos_paranoia gw_rewalks
 """.split()
 
-NAMES = (*PERFC, *ORACLE)
+MODEL = """
+vmexit_cr guest_walk_step ad_update p2m_lookup shadow_walk hash_chain_step emulate_insn emulate_skip_verify
+propagate get_page put_page get_page_type put_page_type slNe_write shadow_ref shadow_put shadow_destroy
+page_zero unpin unhook resync_tested snapshot_compare line_compare fixup_probe guess_probe bf_scan_shadow
+bf_scan_entry lock_acquire
+""".split()
+
+NAMES = (*PERFC, *ORACLE, *MODEL)
 
 for _place, _name in enumerate(NAMES):
     globals()[_name] = _place

@@ -72,12 +72,14 @@ def emulated_write(d, v):
         OKAY; EXCEPTION if the guest's own tables forbid it; UNHANDLEABLE if the instruction has no store left.
     """
     state = d.state[0]
+    d.counters[ctr.emulate_insn] += 1
     if state.pending_stores == 0:
         return UNHANDLEABLE
     va, value, length = state.pending_va[0], state.pending_value[0], state.store_size
     status, gmfn = _translate(d, v, va)
     if status != OKAY:
         return status
+    d.counters[ctr.lock_acquire] += 1
     state.pending_stores -= 1
     state.pending_va[0], state.pending_value[0] = state.pending_va[1], state.pending_value[1]
     state.stores_emulated += 1
@@ -98,7 +100,9 @@ def emulated_write(d, v):
     flags = d.frames[gmfn].shadow_flags
     harmless = (flags & SHF_32 == 0 and va & 7 == 0) or (flags & SHF_PAE_64 == 0 and va & 3 == 0 and length <= 4)
     skip = d.config[0].skip_verify and low_bit_was_clear and value & P == 0 and harmless
-    if not skip:
+    if skip:
+        d.counters[ctr.emulate_skip_verify] += 1
+    else:
         validate_guest_pt_write(d, v, gmfn, offset, length)
     state.gtable_dirty_version += 1
     return OKAY

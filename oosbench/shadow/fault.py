@@ -5,16 +5,17 @@ from __future__ import annotations
 from .._jit import jit
 from ..x86 import PFEC_P, PFEC_RSVD, PFEC_U, PFEC_W, RW, A, D, P, frame_of, guest_index, set_entry
 from . import counters as ctr
+from .content import BY_FAULT, BY_WALK
 from .emulate import emulate, reset_early_unshadow
 from .entries import refresh_l1e, set_l1e
 from .guest import guest_entry, is_oos, is_page_table, p2m
 from .guest_walk import guest_walk_tables
 from .links import get_and_create_l1
-from .oos import BY_WALK, sh_resync, sh_unsync
+from .oos import resync_all, sh_resync, sh_unsync
 from .propagate import DEMAND_READ, DEMAND_WRITE, propagate_l1e
 from .shadow_walk import NOT_MAPPED, index_of, shadow_l1
-from .slots import oos_snapshot_lookup
-from .state import FIXUP_IN_ARRAY, INVALID, MMIO_DM, RAM_RO, SNAPSHOT_OFF
+from .snapshot import has_snapshot, note_in_snapshot, oos_snapshot_lookup
+from .state import FIXUP_IN_ARRAY, INVALID, MMIO_DM, RAM_RO
 from .tlb import flush_domain
 from .types import GNP, L1_TYPE, is_magic
 from .unshadow import prealloc, remove_all_shadows
@@ -55,6 +56,8 @@ def page_fault(d, v, va, error):
     vcpu = d.vcpus[v]
     d.counters[ctr.shadow_fault] += 1
     writes = vcpu.write_run
+    if d.config[0].resync_on_fault:
+        resync_all(d, v, BY_FAULT)
     outcome, error = _handle(d, v, va, error)
     if vcpu.write_run == writes:
         vcpu.write_run = 0  # a fault of another kind came between
@@ -166,6 +169,7 @@ def _walk_and_protect(d, v, va, error):
         if missing:
             return missing, error
         vtlb_insert(d, v, va, frame_of(d.walk[0].l1e), error | PFEC_P)
+        d.counters[ctr.lock_acquire] += 1
         if config.prealloc_first:
             _make_room(d, v)
         flush, rewalk = _gw_remove_write_accesses(d, v, va)
@@ -214,10 +218,8 @@ def _slow_path(d, v, va, error, fast):
     if config.oos and write and gmfn != INVALID and is_page_table(d, gmfn) and _unsync_is_due(d, v, gmfn):
         sh_unsync(d, v, gmfn, va)
     set_l1e(d, v, sl1mfn, slot, propagate_l1e(d, v, gw.l1e, vcpu.levels, gmfn, kind, gfn, fetch))
-    if _has_snapshot(d, gw.l1mfn):
-        snapshot = d.tables[oos_snapshot_lookup(d, gw.l1mfn)]
-        set_entry(snapshot, guest_index(va, 1, vcpu.levels), vcpu.levels, gw.l1e)
-        d.counters[ctr.snapshot_writes] += 1
+    if gw.l1mfn != INVALID:
+        note_in_snapshot(d, gw.l1mfn, guest_index(va, 1, vcpu.levels), vcpu.levels, gw.l1e)
     if config.prefetch:
         _prefetch(d, v, sl1mfn, slot)
 
@@ -252,19 +254,13 @@ def _emulate_or_unshadow(d, v, va, error, gmfn, fast):
 
 
 @jit
-def _has_snapshot(d, gl1mfn):
-    """Say whether a guest L1 is out of sync, with a snapshot that must follow what is derived from it."""
-    return gl1mfn != INVALID and is_oos(d, gl1mfn) and d.config[0].snapshot != SNAPSHOT_OFF
-
-
-@jit
 def _prefetch(d, v, sl1mfn, slot):
     """Fill the empty shadow entries behind the one that faulted, in the same page. Xen: sh_prefetch."""
     d.counters[ctr.prefetch_calls] += 1
     gw = d.walk[0]
     levels = d.vcpus[v].levels
     first = guest_index(gw.va, 1, levels)
-    in_snapshot = _has_snapshot(d, gw.l1mfn)
+    in_snapshot = gw.l1mfn != INVALID and has_snapshot(d, gw.l1mfn)
     snapshot = d.tables[oos_snapshot_lookup(d, gw.l1mfn) if in_snapshot else 0]
     for i in range(1, min(512 - slot, d.config[0].prefetch_distance)):
         if d.tables[sl1mfn, slot + i] != 0:

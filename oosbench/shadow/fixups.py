@@ -57,6 +57,7 @@ def _table_add(d, v, gmfn, smfn, slot):
     table = d.fixups[v]
     free = INVALID
     first, last = _bucket(d, gmfn)
+    d.counters[ctr.fixup_probe] += last - first
     for i in range(first, last):
         fixup = table[i]
         if fixup.gmfn == INVALID or not is_oos(d, fixup.gmfn):
@@ -86,6 +87,7 @@ def _array_add(d, gmfn, smfn, slot):
     v, at = find_slot(d, gmfn)
     vcpu = d.vcpus[v]
     of_slot = d.fixups[v][_first(d, at) : _first(d, at + 1)]
+    d.counters[ctr.fixup_probe] += len(of_slot)
     if d.config[0].fixup_distinct:
         for i in range(len(of_slot)):
             if of_slot[i].gmfn == gmfn and of_slot[i].smfn == smfn and of_slot[i].slot == slot:
@@ -121,6 +123,7 @@ def fixup_remove(d, gmfn):
         return
     d.counters[ctr.shadow_oos_fixup_remove] += 1
     first, last = _bucket(d, gmfn)
+    d.counters[ctr.fixup_probe] += (last - first) * len(d.vcpus)
     for v in range(len(d.vcpus)):
         for i in range(first, last):
             if d.fixups[v][i].gmfn == gmfn:
@@ -136,6 +139,7 @@ def fixup_flush(d, v):
     if not d.vcpus[v].oos_fixup_used:
         return False
     table = d.fixups[v]
+    d.counters[ctr.fixup_probe] += len(table)
     stripped = False
     for i in range(len(table)):
         fixup = table[i]
@@ -158,6 +162,7 @@ def fixup_flush_gmfn(d, v, slot):
     if kind == FIXUP_IN_TABLE:
         d.counters[ctr.shadow_oos_fixup_flush_gmfn] += 1
         first, last = _bucket(d, gmfn)
+        d.counters[ctr.fixup_probe] += (last - first) * len(d.vcpus)
         stripped = False
         for w in range(len(d.vcpus)):
             for i in range(first, last):
@@ -167,6 +172,7 @@ def fixup_flush_gmfn(d, v, slot):
                     fixup.gmfn = INVALID
         return stripped
     if kind == FIXUP_IN_ARRAY:
+        d.counters[ctr.fixup_probe] += d.config[0].fixups_per_slot
         for i in range(_first(d, slot), _first(d, slot + 1)):
             fixup = d.fixups[v][i]
             if fixup.gmfn != INVALID:

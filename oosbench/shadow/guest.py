@@ -10,6 +10,7 @@ import numpy as np
 
 from .._jit import jit
 from ..x86 import get_entry
+from . import counters as ctr
 from .state import INVALID, MMIO_DM, RAM, RAM_RO
 from .types import OOS_MAY_WRITE, OUT_OF_SYNC, SHF_TYPES
 
@@ -17,6 +18,7 @@ from .types import OOS_MAY_WRITE, OUT_OF_SYNC, SHF_TYPES
 @jit
 def p2m(d, gfn):
     """Return (frame, type of memory) behind `gfn`; the frame is INVALID unless it is RAM."""
+    d.counters[ctr.p2m_lookup] += 1
     if gfn >= d.config[0].guest_pages:
         return INVALID, MMIO_DM
     kind = d.frames[gfn].p2m_type

@@ -32,10 +32,18 @@ def _table(d, entry):
 
 
 @jit
+def _read(d, gmfn, index, levels):
+    """Return an entry of a guest table: one step of a walk."""
+    d.counters[ctr.guest_walk_step] += 1
+    return guest_entry(d, gmfn, index, levels)
+
+
+@jit
 def _set_ad_bits(d, gmfn, index, levels, entry, dirty):
     """Set A, and D if `dirty`, in a guest entry. Neither shadow nor snapshot is told. Return the entry."""
     new = entry | A | (D if dirty else 0)
     if new != entry:
+        d.counters[ctr.ad_update] += 1
         set_entry(d.memory[gmfn], index, levels, new)
     return new
 
@@ -62,14 +70,14 @@ def guest_walk_tables(d, v, va, error):
     need = _needed(d, v, error)
     missing = 0
     if levels == 4:
-        gw.l4e = guest_entry(d, vcpu.guest_root, guest_index(va, 4, 4), 4)
+        gw.l4e = _read(d, vcpu.guest_root, guest_index(va, 4, 4), 4)
         missing = need & ~(gw.l4e ^ NX)
         if missing & P:
             return missing
         gw.l3mfn = _table(d, gw.l4e)
         if gw.l3mfn == INVALID:
             return missing | P
-        gw.l3e = guest_entry(d, gw.l3mfn, guest_index(va, 3, 4), 4)
+        gw.l3e = _read(d, gw.l3mfn, guest_index(va, 3, 4), 4)
         missing |= need & ~(gw.l3e ^ NX)
     elif levels == 3:
         gw.l3e = vcpu.gl3e[(va >> 30) & 3]  # as it was at the last CR3 load
@@ -80,7 +88,7 @@ def guest_walk_tables(d, v, va, error):
     if gw.l2mfn == INVALID:
         return missing | P
     index2, index1 = guest_index(va, 2, levels), guest_index(va, 1, levels)
-    gw.l2e = guest_entry(d, gw.l2mfn, index2, levels)
+    gw.l2e = _read(d, gw.l2mfn, index2, levels)
     missing |= need & ~(gw.l2e ^ NX)
     if missing & P:
         return missing
@@ -92,7 +100,7 @@ def guest_walk_tables(d, v, va, error):
         gw.l1mfn = _table(d, gw.l2e)
         if gw.l1mfn == INVALID:
             return missing | P
-        gw.l1e = guest_entry(d, gw.l1mfn, index1, levels)
+        gw.l1e = _read(d, gw.l1mfn, index1, levels)
         missing |= need & ~(gw.l1e ^ NX)
     if missing:
         return missing

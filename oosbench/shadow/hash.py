@@ -29,6 +29,7 @@ def hash_lookup(d, number, kind):
     before = 0
     smfn = d.hash[bucket]
     while smfn != 0:
+        d.counters[ctr.hash_chain_step] += 1
         shadow = d.shadows[smfn]
         if shadow.backpointer == number and shadow.type == kind:
             if before == 0:
@@ -64,5 +65,6 @@ def hash_delete(d, number, kind, smfn):
         return
     x = d.hash[bucket]
     while d.shadows[x].next_shadow != smfn:
+        d.counters[ctr.hash_chain_step] += 1
         x = d.shadows[x].next_shadow
     d.shadows[x].next_shadow = after

@@ -12,9 +12,10 @@ from __future__ import annotations
 from .._jit import jit
 from ..x86 import NX, PSE, RW, US, P, frame_of
 from . import counters as ctr
+from .content import BY_LINK, BY_PROMOTE, BY_UPPER_LINK
 from .guest import is_oos
 from .hash import hash_insert, hash_lookup
-from .oos import BY_LINK, BY_PROMOTE, BY_UPPER_LINK, resync_all, sh_resync
+from .oos import resync_all, sh_resync
 from .pool import alloc, pinned_list
 from .propagate import DEMAND_WRITE, propagate_upper, supports_superpages
 from .shadow_walk import index_of, shadow_l2, shadow_l3
@@ -128,6 +129,7 @@ def get_and_create_l1(d, v, walk, fetch):
 
     Xen: shadow_get_and_create_l1e.
     """
+    d.counters[ctr.shadow_walk] += 1
     va = walk.va
     levels = d.vcpus[v].levels
     linked = False

@@ -1,47 +1,27 @@
-"""Out-of-sync L1 tables: slots, unsync, **snapshot**, resync. The heart of the patch; read this file first.
+"""Out-of-sync L1 tables: slots, unsync, resync. The heart of the patch, with `snapshot.py` and `content.py`.
 
 A guest page that is shadowed once, as an L1, may be left writable: from then on its shadow may lag behind, and
 the guest's own TLB flush (a CR3 load) is the time to catch up. The page takes one of a few slots of the vCPU that
 wrote to it. With each slot goes a snapshot page: a copy of the table, taken as the table goes out of sync. A
 resync then compares the table with its snapshot, and derives anew only the entries that differ.
-
-What the snapshot holds is *the guest value last fed to* `propagate_l1e`. Five writers keep it so: the copy
-(`_take_snapshot`), the fault handler and its prefetch (`fault.py`), the validation of an emulated write
-(`validate.py`), and the resync itself.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from .._jit import jit
-from ..x86 import P, get_entry, set_entry
 from . import counters as ctr
-from .entries import refresh_l1e
+from .content import BY_EVICT, BY_OTHER_VCPU, l1_levels, resync_l1
 from .fixups import IN_HAND, fixup_flush, fixup_flush_gmfn, forget_fixups, move_fixups
 from .guest import is_oos
 from .hash import hash_lookup
 from .slots import find_slot
-from .state import FIXUP_IN_ARRAY, INVALID, SNAPSHOT_OFF, SNAPSHOT_TRUSTED
+from .snapshot import has_snapshot, snapshot_is_due, take_snapshot
+from .state import FIXUP_IN_ARRAY, INVALID
 from .tables import is_pinnable
 from .tlb import flush_domain
-from .types import GUEST_LEVELS, L1_32, L1_64, L1_PAE, L1_TYPE, L3_64, OOS_MAY_WRITE, OUT_OF_SYNC, SHF_L1_ANY, SHF_TYPES
+from .types import L1_TYPE, L3_64, OOS_MAY_WRITE, OUT_OF_SYNC, SHF_L1_ANY, SHF_TYPES
 from .unshadow import remove_shadows
 from .write_access import REMOVED, UNFINDABLE, remove_write_access
-
-# Why a content pass is made.
-CAUSES = ("cr3", "other-vcpu", "evict", "link", "upper-link", "promote", "walk", "mode")
-# (Not Python numbers: for each of those the compiler would make a copy of everything that takes a cause.)
-BY_CR3, BY_OTHER_VCPU, BY_EVICT, BY_LINK, BY_UPPER_LINK, BY_PROMOTE, BY_WALK, BY_MODE = np.arange(len(CAUSES))
-
-
-@jit
-def l1_levels(d, gmfn):
-    """Return the paging levels in which a page shadowed as one L1 is read."""
-    flags = d.frames[gmfn].shadow_flags
-    if flags & (1 << L1_32):
-        return GUEST_LEVELS[L1_32]
-    return GUEST_LEVELS[L1_PAE if flags & (1 << L1_PAE) else L1_64]
 
 
 @jit
@@ -56,6 +36,7 @@ def sh_unsync(d, v, gmfn, va):
     frame.shadow_flags |= OUT_OF_SYNC | OOS_MAY_WRITE
     frame.oos_since = d.state[0].event
     frame.oos_writes = 0
+    frame.has_snapshot = 0
     _oos_hash_add(d, v, gmfn, va)
     d.counters[ctr.shadow_unsync] += 1
     return True
@@ -65,7 +46,7 @@ def sh_unsync(d, v, gmfn, va):
 def _oos_hash_add(d, v, gmfn, va):
     """Give a page its home slot. The page found there moves on if this is its home too, else it is evicted."""
     vcpu = d.vcpus[v]
-    slots = d.config[0].oos_slots
+    slots = vcpu.slots
     home = gmfn % slots
     slot = home
     moved = vcpu.oos[home] != INVALID and vcpu.oos[home] % slots == home
@@ -81,23 +62,14 @@ def _oos_hash_add(d, v, gmfn, va):
         # Until it is written below, the moved page is in no slot. Nothing on this way looks it up.
         _resync_slot(d, v, slot, BY_EVICT)
         d.counters[ctr.shadow_unsync_evict] += 1
+        vcpu.evicted += 1
     vcpu.oos[slot], vcpu.oos_va[slot] = page, hint
     move_fixups(d, v, IN_HAND, slot)
     if moved:
         # The moved page keeps its snapshot; the one that became free takes the copy.
         vcpu.oos_snapshot[home], vcpu.oos_snapshot[slot] = vcpu.oos_snapshot[slot], vcpu.oos_snapshot[home]
-    if d.config[0].snapshot != SNAPSHOT_OFF:
-        _take_snapshot(d, v, home)
-
-
-@jit
-def _take_snapshot(d, v, slot):
-    vcpu = d.vcpus[v]
-    snapshot = d.tables[vcpu.oos_snapshot[slot]]
-    page = d.memory[vcpu.oos[slot]]
-    for i in range(512):
-        snapshot[i] = page[i]
-    d.counters[ctr.snapshot_copies] += 1
+    if snapshot_is_due(d, gmfn):
+        take_snapshot(d, v, home)
 
 
 @jit
@@ -138,69 +110,9 @@ def _oos_remove_write_access(d, v, slot):
 
 
 @jit
-def resync_l1(d, v, slot, cause):
-    """Make the shadow of the page in `slot` of `v` what the page says. Xen: sh_resync_l1.
-
-    Every present shadow entry is looked at, the magic ones included. With a trusted snapshot only those
-    whose guest entry differs from it are derived anew. Entries that are not present will fault.
-    """
-    gmfn = d.vcpus[v].oos[slot]
-    levels = l1_levels(d, gmfn)
-    mode = d.config[0].snapshot
-    sl1mfn = hash_lookup(d, gmfn, L1_TYPE[levels])
-    page = d.memory[gmfn]
-    snapshot = d.tables[d.vcpus[v].oos_snapshot[slot]] if mode != SNAPSHOT_OFF else page
-    compared = dirty = runs = propagated = 0
-    last = -2  # the entry before the first is not dirty
-    for g in range(1024 if levels == 2 else 512):
-        shadow_page = sl1mfn + (g >> 9)
-        if d.tables[shadow_page, g & 511] & P == 0:
-            continue
-        compared += 1
-        entry = get_entry(page, g, levels)
-        changed = entry != get_entry(snapshot, g, levels)
-        if changed:
-            dirty += 1
-            runs += last != g - 1
-            last = g
-        if changed or mode != SNAPSHOT_TRUSTED:
-            propagated += 1
-            refresh_l1e(d, v, shadow_page, g & 511, entry, levels)
-            if changed:
-                set_entry(snapshot, g, levels, entry)
-    if mode == SNAPSHOT_OFF:
-        d.counters[ctr.shadow_validate_gl1e_calls] += compared
-    else:
-        d.counters[ctr.snapshot_writes] += propagated
-    d.counters[ctr.resync_l1_calls] += 1
-    d.counters[ctr.resync_compared] += compared
-    d.counters[ctr.resync_dirty] += dirty
-    d.counters[ctr.resync_propagated] += propagated
-    _log(d, v, gmfn, cause, compared, dirty, runs)
-
-
-@jit
-def _log(d, v, gmfn, cause, compared, dirty, runs):
-    """Add a row to the log of content passes; `replay.run` sees to it that there is room."""
-    state = d.state[0]
-    row = d.resyncs[state.resyncs]
-    state.resyncs += 1
-    row.event = state.event
-    row.vcpu = state.current
-    row.owner = v
-    row.gmfn = gmfn
-    row.cause = cause
-    row.compared = compared
-    row.dirty = dirty
-    row.runs = runs
-    row.since = d.frames[gmfn].oos_since
-    row.writes = d.frames[gmfn].oos_writes
-
-
-@jit
 def _resync_slots(d, v, cause):
     """Bring all pages that `v` holds back into sync."""
-    for slot in range(d.config[0].oos_slots):
+    for slot in range(d.vcpus[v].slots):
         if d.vcpus[v].oos[slot] != INVALID:
             _resync_slot(d, v, slot, cause)
             d.vcpus[v].oos[slot] = INVALID
@@ -237,7 +149,7 @@ def sync_other_vcpus(d, v):
     for other in range(len(d.vcpus)):
         if other == v:
             continue
-        for slot in range(d.config[0].oos_slots):
+        for slot in range(d.vcpus[other].slots):
             gmfn = d.vcpus[other].oos[slot]
             if gmfn == INVALID:
                 continue
@@ -245,6 +157,8 @@ def sync_other_vcpus(d, v):
                 d.counters[ctr.skip_sync] += 1
             else:
                 resync_l1(d, other, slot, BY_OTHER_VCPU)
+                if not has_snapshot(d, gmfn) and snapshot_is_due(d, gmfn):
+                    take_snapshot(d, other, slot)
 
 
 @jit

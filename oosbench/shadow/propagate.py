@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .._jit import jit
 from ..x86 import NX, PSE, RW, US, A, D, P
+from . import counters as ctr
 from .guest import is_page_table, may_write
 from .state import INVALID, MMIO_DM, RAM_RO
 from .types import GNP, mmio_magic
@@ -30,6 +31,7 @@ def propagate_l1e(d, v, entry, levels, target, kind, gfn, fetch):
 
     Xen: l1e_propagate_from_guest.
     """
+    d.counters[ctr.propagate] += 1
     config = d.config[0]
     if entry & P == 0:
         return GNP if config.fast_fault_path and not config.no_gnp else 0
@@ -56,6 +58,7 @@ def propagate_upper(d, v, entry, level, levels, smfn):
 
     Upper entries always carry A and D, because the linear map uses them as leaf entries.
     """
+    d.counters[ctr.propagate] += 1
     if entry & P == 0 or smfn == INVALID:
         return 0
     bits = entry & (P | RW | US | A)

@@ -18,8 +18,10 @@ def get_page_from_l1e(d, entry):
     if entry & P and not is_magic(entry):
         target = d.frames[frame_of(entry)]
         target.references += 1
+        d.counters[ctr.get_page] += 1
         if entry & RW:
             target.type_count += 1
+            d.counters[ctr.get_page_type] += 1
 
 
 @jit
@@ -28,8 +30,10 @@ def put_page_from_l1e(d, entry):
     if entry & P and not is_magic(entry):
         target = d.frames[frame_of(entry)]
         target.references -= 1
+        d.counters[ctr.put_page] += 1
         if entry & RW:
             target.type_count -= 1
+            d.counters[ctr.put_page_type] += 1
 
 
 @jit

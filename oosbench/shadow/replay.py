@@ -140,10 +140,13 @@ def _execute(d, event):
         d.counters[ctr.invlpgs] += 1
         d.counters[ctr.hw_invlpg] += invlpg(d, v, event.address)
     elif op == WP:
+        d.counters[ctr.vmexit_cr] += 1
         vcpu.wp = event.value
     elif op == NX:
+        d.counters[ctr.vmexit_cr] += 1
         vcpu.nx = event.value
     elif op == PSE:
+        d.counters[ctr.vmexit_cr] += 1
         vcpu.pse = event.value
         update_paging_modes(d, v)
     elif op == P2M:

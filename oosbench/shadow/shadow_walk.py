@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .._jit import jit
 from ..x86 import NX, PFEC_I, PFEC_P, PFEC_RSVD, PFEC_U, PFEC_W, RW, US, P, frame_of
+from . import counters as ctr
 from .types import is_magic
 
 NOT_MAPPED = 0  # pool page 0 is never a shadow
@@ -45,6 +46,7 @@ def shadow_l2(d, v, va):
 @jit
 def shadow_l1(d, v, va):
     """Return the shadow L1 page that translates `va`."""
+    d.counters[ctr.shadow_walk] += 1
     return _below(d, shadow_l2(d, v, va), va, 2)
 
 

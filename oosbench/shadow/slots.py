@@ -7,7 +7,6 @@ order: the holder is not known to the page.
 from __future__ import annotations
 
 from .._jit import jit
-from . import counters as ctr
 from .crash import NotInSlots
 from .state import INVALID
 
@@ -21,8 +20,8 @@ def find_slot(d, gmfn):
     NotInSlots
         If none does; the original dies of it.
     """
-    slots = d.config[0].oos_slots
     for v in range(len(d.vcpus)):
+        slots = d.vcpus[v].slots
         slot = gmfn % slots
         if d.vcpus[v].oos[slot] != gmfn:
             slot = (slot + 1) % slots
@@ -36,11 +35,3 @@ def oos_hash_remove(d, gmfn):
     """Empty the slot of a page that is no longer shadowed."""
     v, slot = find_slot(d, gmfn)
     d.vcpus[v].oos[slot] = INVALID
-
-
-@jit
-def oos_snapshot_lookup(d, gmfn):
-    """Return the pool page with the snapshot of an out-of-sync page."""
-    d.counters[ctr.snapshot_lookups] += 1
-    v, slot = find_slot(d, gmfn)
-    return d.vcpus[v].oos_snapshot[slot]

@@ -35,8 +35,9 @@ def _record(fields: str, **wide: int) -> np.dtype:
     return np.dtype([(name, np.int64, shape[name]) for name in fields.split()])
 
 
-#: A guest frame. `oos_since` and `oos_writes` tell the event of its last unsync, and the stores it took since.
-FRAME = _record("p2m_type references type_count shadow_flags oos_since oos_writes")
+#: A guest frame. `oos_since` and `oos_writes` tell the event of its last unsync, and the stores it took since;
+#: `has_snapshot` whether a snapshot was taken then, `passes` how often its contents were brought into sync.
+FRAME = _record("p2m_type references type_count shadow_flags oos_since oos_writes has_snapshot passes")
 
 #: A page of the shadow pool. `up` names one upper entry that points here (page * 512 + index), 0 none.
 #: `before` and `after` link free chunks and pinned shadows, `next_shadow` a chain of the hash.
@@ -46,7 +47,8 @@ VCPU = _record(
     "paged levels wp nx pse cr3 guest_root shadow_table l3table gl3e monitor_pages "
     "oos oos_va oos_snapshot fixup_next oos_fixup_used "
     "last_emulated_mfn_for_unshadow last_emulated_frame last_emulated_mfn last_write_emul_ok "
-    "last_write_was_pt last_writeable_pte_smfn write_run write_run_mfn vtlb_page vtlb_gfn vtlb_pfec",
+    "last_write_was_pt last_writeable_pte_smfn write_run write_run_mfn slots evicted idle_loads "
+    "vtlb_page vtlb_gfn vtlb_pfec",
     shadow_table=4,
     l3table=4,
     gl3e=4,
@@ -77,7 +79,8 @@ CONFIG = _record(
     "oos threshold oos_slots fixups fixup_buckets fixup_bucket_entries fixup_stride fixups_per_slot snapshot "
     "fast_fault_path fast_emulation virtual_tlb skip_verify early_unshadow writable_heuristics guesses "
     "linux_l3_toplevel prefetch prefetch_distance fixup_first demand_rw user_unshadow drop_ro_writes "
-    "fixup_distinct fl1_fixups resync_late prealloc_first skip_2level no_gnp unsafe "
+    "fixup_distinct fl1_fixups resync_late prealloc_first skip_2level no_gnp "
+    "resync_on_fault lazy_snapshot line_compare demand_slots unsafe "
     "levels guest_pages pool_pages identity_root"
 )
 
@@ -176,6 +179,7 @@ def new_domain(preset: Preset, levels: int, vcpus: int, guest_pages: int, shadow
     config.identity_root = guest_pages
     domain.state.linux_l3_toplevel = preset.linux_l3_toplevel
     domain.fixups.gmfn = INVALID
+    domain.vcpus.slots = preset.oos_slots
     for name in (
         "oos oos_snapshot last_emulated_mfn_for_unshadow last_emulated_frame last_emulated_mfn write_run_mfn"
     ).split():

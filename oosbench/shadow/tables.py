@@ -38,6 +38,7 @@ def get_ref(d, smfn, address):
 
     The first upper entry is remembered, so that unshadowing need not search for it.
     """
+    d.counters[ctr.shadow_ref] += 1
     shadow = d.shadows[smfn]
     if address != 0 and shadow.up == 0 and not is_pinnable(d, shadow.type):
         shadow.up = address
@@ -47,6 +48,7 @@ def get_ref(d, smfn, address):
 @jit
 def _drop_ref(d, smfn, address):
     """Drop a reference; say whether it was the last one."""
+    d.counters[ctr.shadow_put] += 1
     shadow = d.shadows[smfn]
     if address != 0 and shadow.up == address and not is_pinnable(d, shadow.type):
         shadow.up = 0
@@ -64,6 +66,7 @@ def _demote(d, gmfn, kind):
             oos_hash_remove(d, gmfn)
             fixup_remove(d, gmfn)
         frame.shadow_flags = 0
+        frame.passes = 0
     else:
         frame.shadow_flags &= ~(1 << kind)
 
@@ -71,6 +74,7 @@ def _demote(d, gmfn, kind):
 @jit
 def destroy(d, smfn):
     """Destroy a shadow that nothing refers to, and what only it refers to. Xen: sh_destroy_*_shadow."""
+    d.counters[ctr.shadow_destroy] += 1
     kind = d.shadows[smfn].type
     number = d.shadows[smfn].backpointer
     hash_delete(d, number, kind, smfn)
@@ -112,6 +116,7 @@ def unpin(d, smfn):
     """Let a root shadow go. Xen: sh_unpin."""
     shadow = d.shadows[smfn]
     if shadow.pinned:
+        d.counters[ctr.unpin] += 1
         list_del(d, smfn)
         shadow.pinned = 0
         shadow.up = 0  # its type may stop being pinnable
@@ -121,6 +126,7 @@ def unpin(d, smfn):
 @jit
 def write_upper(d, kind, page, index, new):
     """Store an upper entry: both of the pair, where the guest's entry has two."""
+    d.counters[ctr.slNe_write] += 1
     d.tables[page, index] = new
     if kind == L2_32:
         # The other half of the guest's L1 is the second page of its shadow.
@@ -153,6 +159,7 @@ def clear_entry(d, address):
 @jit
 def unhook(d, smfn):
     """Zero all present entries of a root shadow, which destroys what hangs below. Xen: shadow_unhook_mappings."""
+    d.counters[ctr.unhook] += 1
     kind = d.shadows[smfn].type
     step = 2 if kind == L2_32 else 1
     for page in range(smfn, smfn + (1 << ORDER[kind])):

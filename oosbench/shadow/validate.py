@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from .._jit import jit
-from ..x86 import PSE, P, bytes_of_entry, frame_of, set_entry
+from ..x86 import PSE, P, bytes_of_entry, frame_of
 from . import counters as ctr
+from .content import BY_UPPER_LINK
 from .entries import refresh_l1e
-from .guest import guest_entry, is_oos, is_ram, p2m
+from .guest import guest_entry, is_ram, p2m
 from .hash import hash_lookup
 from .links import set_upper
-from .oos import BY_UPPER_LINK, resync_all
+from .oos import resync_all
 from .propagate import propagate_upper, supports_superpages
-from .slots import oos_snapshot_lookup
-from .state import INVALID, SNAPSHOT_OFF
+from .snapshot import note_in_snapshot
+from .state import INVALID
 from .tlb import flush_domain
 from .types import FL1_TYPE, GUEST_LEVELS, L1_32, L1_TYPE, L2_32, L2_TYPE, L3_64, L4_64, LEVEL
 from .unshadow import remove_shadows
@@ -47,9 +48,7 @@ def _validate_gl1e(d, v, gmfn, index, sl1mfn, levels):
     d.counters[ctr.shadow_validate_gl1e_calls] += 1
     entry = guest_entry(d, gmfn, index, levels)
     refresh_l1e(d, v, sl1mfn, index & 511, entry, levels)
-    if is_oos(d, gmfn) and d.config[0].snapshot != SNAPSHOT_OFF:
-        set_entry(d.tables[oos_snapshot_lookup(d, gmfn)], index, levels, entry)
-        d.counters[ctr.snapshot_writes] += 1
+    note_in_snapshot(d, gmfn, index, levels, entry)
 
 
 @jit

@@ -34,6 +34,7 @@ _DIRECT_MAPS_64_TODAY = (signed(0xFFFF888000000000), signed(0xFFFF880000000000))
 @jit
 def _guess(d, v, va, gmfn, counter):
     """Strip write access if `va` maps `gmfn` writable; say whether no writable mapping is left."""
+    d.counters[ctr.guess_probe] += 1
     sl1mfn = shadow_l1(d, v, va)
     if sl1mfn != NOT_MAPPED:
         entry = d.tables[sl1mfn, index_of(va, 1)]
@@ -76,8 +77,10 @@ def _guesses(d, v, gmfn, level, va):
 @jit
 def _rm_write_access_from_l1(d, v, sl1mfn, gmfn):
     """Strip the writable mappings of `gmfn` in one L1 shadow; say whether none is left anywhere."""
+    d.counters[ctr.bf_scan_shadow] += 1
     for page in range(sl1mfn, sl1mfn + (1 << ORDER[d.shadows[sl1mfn].type])):
         for slot in range(512):
+            d.counters[ctr.bf_scan_entry] += 1
             entry = d.tables[page, slot]
             if maps_writable(entry, gmfn):
                 lower_l1e(d, page, slot, entry & ~RW)

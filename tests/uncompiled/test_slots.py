@@ -7,7 +7,7 @@ import pytest
 
 from oosbench import preset
 from oosbench.shadow import counters as ctr
-from oosbench.shadow import oos, slots, state
+from oosbench.shadow import oos, slots, snapshot, state
 from oosbench.shadow.crash import NotInSlots
 from oosbench.shadow.links import make_shadow
 from oosbench.shadow.replay import start
@@ -31,7 +31,7 @@ def held(d) -> list[int]:
 
 
 def snapshot_of(d, gmfn: int) -> np.ndarray:
-    return d.tables[slots.oos_snapshot_lookup(d, gmfn)]
+    return d.tables[snapshot.oos_snapshot_lookup(d, gmfn)]
 
 
 def test_three_pages_of_one_home(domain):

@@ -1,0 +1,198 @@
+"""What a snapshot is worth: the same guest with it and without it, the difference in cycles.
+
+Both sides do the same but for content passes: with the snapshot they copy, compare and keep it up to date; without it
+they derive every present entry anew. So the price of exits, of emulation, of walks cancels, and what decides are the
+few prices that nobody ever published. Hence the range: prices are drawn at random from theirs, the same draw for both
+sides, and the middle nine tenths of the answers are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from .costs import Processor, processor, processors
+from .experiment import Progress, run_each
+from .presets import Preset
+from .presets import preset as find_preset
+from .primitives import EVENTS, Tally, same_guest, tally
+from .recordings import Recording
+from .result import Result
+from .trace import Trace
+
+#: The patch, and the same without its snapshot.
+WITH, WITHOUT = "oos-snapshot", "oos-fixups"
+DRAWS = 4000
+RANGE = (5, 95)  # percentiles
+
+
+def net(without: Tally, with_it: Tally, of: Processor) -> pd.Series:
+    """Return the cycles saved by each event, from a run without the snapshot and one with it; losses are negative.
+
+    Raises
+    ------
+    CostError
+        If the two are not of the same guest, or an event that differs has no price.
+    """
+    without, with_it = same_guest([without, with_it])
+    saved = without.events - with_it.events
+    saved = saved[saved != 0]
+    return pd.Series(saved.to_numpy() * of.vector(saved.index), saved.index, name=of.name)
+
+
+def net_draws(
+    without: Tally, with_it: Tally, of: Processor, rng: np.random.Generator, draws: int = DRAWS
+) -> np.ndarray:
+    """Return the cycles saved for each of many prices at random.
+
+    Returns
+    -------
+    float64[draws]
+    """
+    without, with_it = same_guest([without, with_it])
+    saved = without.events - with_it.events
+    saved = saved[saved != 0]
+    return of.draw(saved.index, rng, draws) @ saved.to_numpy(float)
+
+
+def worth_of(
+    without: Result, with_it: Result, of: Sequence[Processor], rng: np.random.Generator, draws: int = DRAWS
+) -> pd.DataFrame:
+    """Return the rows of `worth` for one guest, one row per processor."""
+    c = with_it.counters
+    pair = tally(without), tally(with_it)
+    rows = []
+    for one in of:
+        saved = net(*pair, one)
+        low, high = np.percentile(net_draws(*pair, one, rng, draws), RANGE)
+        whole = pair[0].events[pair[0].events > 0]
+        before = float(whole.to_numpy() @ one.vector(whole.index))
+        rows.append(
+            {
+                "recording": with_it.trace.name,
+                "compared": int(c.resync_compared),
+                "dirty": int(c.resync_dirty),
+                "snapshot_copies": int(c.snapshot_copies),
+                "snapshot_writes": int(c.snapshot_writes),
+                "propagations_avoided": int(pair[0].events.propagate - pair[1].events.propagate),
+                "net_cycles": float(saved.sum()),
+                "net_cycles_low": float(low),
+                "net_cycles_high": float(high),
+                "net_us": float(saved.sum()) / (1000 * one.ghz),
+                "share": float(saved.sum()) / before,
+                "processor": one.name,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def worth(
+    sources: Iterable[str | Trace | Recording],
+    of: Sequence[str | Processor] | None = None,
+    *,
+    without: str | Preset = WITHOUT,
+    with_it: str | Preset = WITH,
+    rng: np.random.Generator | None = None,
+    draws: int = DRAWS,
+    direct_map: str = "recorded",
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> pd.DataFrame:
+    """Return what the snapshot is worth on each guest and processor.
+
+    Parameters
+    ----------
+    sources : iterable of str, Trace or Recording
+        See `oosbench.open_trace`.
+    of : sequence of str or Processor, optional
+        Default: all there are prices for.
+    without, with_it : str or Preset
+        What is set against what; by default the patch series before and after its third patch.
+    rng : Generator, optional
+        For the ranges; default: the same each time.
+    draws : int
+    direct_map, progress, cancelled
+        As for `run_each`.
+
+    Returns
+    -------
+    DataFrame
+        One row per guest and processor:
+
+        ==================== =====================================================================================
+        recording            name of the trace
+        compared             entries that resyncs compared with the snapshot
+        dirty                entries of them that differed
+        snapshot_copies      pages copied
+        snapshot_writes      single entries written to a snapshot
+        propagations_avoided entries that are derived without the snapshot and not with it
+        net_cycles           cycles the snapshot saves; negative: it costs more than it saves
+        net_cycles_low       and the range over the uncertainty of the prices,
+        net_cycles_high      the 5th and the 95th percentile
+        net_us               `net_cycles` at the processor's clock, in µs
+        share                `net_cycles` over all that shadow paging costs without the snapshot, exits included
+        processor            whose prices
+        ==================== =====================================================================================
+
+    Raises
+    ------
+    CostError, PresetError
+        Before anything runs, if there is no such processor or preset.
+    """
+    chosen = [processor(one) for one in (processors() if of is None else of)]
+    pair = [find_preset(without), find_preset(with_it)]
+    results = run_each(sources, pair, direct_map=direct_map, progress=progress, cancelled=cancelled)
+    rng = np.random.default_rng(0) if rng is None else rng
+    # Two results come for each source, in the order of the presets.
+    return pd.concat([worth_of(before, next(results), chosen, rng, draws) for before in results], ignore_index=True)
+
+
+def verdict(table: pd.DataFrame) -> str:
+    """Return in one sentence what a table of `worth` says."""
+    guests, machines = table.recording.nunique(), table.processor.nunique()
+    of = f"{guests} guest{'s' * (guests != 1)} and {machines} processor{'s' * (machines != 1)}"
+    saves = (table.net_cycles > 0).sum()
+    surely = (table.net_cycles_low > 0).sum()
+    share = f"{table.share.min():.1%} to {table.share.max():.1%} of what shadow paging costs there"
+    if surely == len(table):
+        return f"The snapshot pays on all of {of}, whatever the prices within their ranges: it saves {share}."
+    if saves == len(table):
+        return (
+            f"The snapshot pays on all of {of}, {share}; in {len(table) - surely} of {len(table)} cases "
+            "prices at the wrong end of their ranges could turn that round."
+        )
+    return f"The snapshot pays in {saves} of {len(table)} cases of {of}, in {surely} whatever the prices: {share}."
+
+
+def sensitivity(without: Tally, with_it: Tally, of: str | Processor) -> pd.DataFrame:
+    """Return how the answer moves as one price goes from one end of its range to the other, all others as stated.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by event, the price that decides most first: `events` (how many fewer with the snapshot), `low` and
+        `high` (net cycles with that price at either end), `swing` (their distance), `source` and `trust`.
+
+    Raises
+    ------
+    CostError
+        As `net`.
+    """
+    of = processor(of)
+    saved = net(without, with_it, of)
+    less = (without.events - with_it.events)[saved.index]
+    prices = [of.prices[event] for event in saved.index]
+    table = pd.DataFrame(
+        {
+            "events": less,
+            "low": saved.sum() + less * [price.low - price.cycles for price in prices],
+            "high": saved.sum() + less * [price.high - price.cycles for price in prices],
+            "about": [EVENTS[event].about for event in saved.index],
+            "source": [price.source for price in prices],
+            "trust": [price.trust for price in prices],
+        }
+    )
+    table["swing"] = (table.high - table.low).abs()
+    return table.sort_values("swing", ascending=False)
