@@ -9,17 +9,19 @@ case of r·p = E and p_D = 0, with no upkeep.)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from .costs import Processor, processor
 from .events import ACCESS, CR3, EVENT, POKE, WRITE
 from .experiment import run_each
 from .presets import preset
-from .primitives import tally
+from .primitives import Tally, tally
 from .trace import Trace
-from .worth import WITH, WITHOUT, net
+from .worth import RANGE, WITH, WITHOUT, net
 from .x86 import PFEC_U, PFEC_W, RW, US, A, D, P
 
 
@@ -45,7 +47,7 @@ class Episode(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """The prices that matter, added up, in cycles.
+    """The prices that decide, added up: cycles, or arrays of cycles for prices drawn at random.
 
     Attributes
     ----------
@@ -57,6 +59,8 @@ class Terms(NamedTuple):
         An entry of it written at a resync.
     derive : float
         An entry derived anew that comes out as it was.
+    validate : float
+        What more it takes where every present entry is.
     write_back : float
         What more it takes if it comes out otherwise.
     """
@@ -65,48 +69,82 @@ class Terms(NamedTuple):
     compare: float
     keep: float
     derive: float
+    validate: float
     write_back: float
 
 
-def terms(of: str | Processor) -> Terms:
-    """Return the prices that decide."""
-    price = {event: p.cycles for event, p in processor(of).prices.items()}
+_EVENTS = pd.Index(
+    "snapshot_copy map_page snapshot_compare snapshot_entry_write p2m_lookup propagate set_l1e_call validate_gl1e "
+    "sl1e_write get_page put_page get_page_type put_page_type".split()
+)
+
+
+def _terms(prices: np.ndarray) -> Terms:
+    """Return the terms for prices of `_EVENTS`, along the first axis."""
+    price = dict(zip(_EVENTS, prices, strict=True))
     references = ("get_page", "put_page", "get_page_type", "put_page_type")
     return Terms(
         copy=price["snapshot_copy"] + 2 * price["map_page"],
         compare=price["snapshot_compare"],
         keep=price["snapshot_entry_write"],
         derive=price["p2m_lookup"] + price["propagate"] + price["set_l1e_call"],
+        validate=price["validate_gl1e"],
         write_back=price["sl1e_write"] + sum(price[event] for event in references),
     )
+
+
+def terms(of: str | Processor) -> Terms:
+    """Return the prices that decide."""
+    return _terms(processor(of).vector(_EVENTS))
 
 
 def net_closed_form(episode: Episode, of: str | Processor) -> float:
     """Return the cycles that a snapshot saves in an episode, by the closed form."""
     t = terms(of)
-    validate = processor(of).prices["validate_gl1e"].cycles
     p, c, r, dirty = episode
-    return (r * p - c) * t.derive + r * p * validate + dirty * t.write_back - t.copy - r * p * t.compare - c * t.keep
+    saved = (r * p - c) * t.derive + r * p * t.validate + dirty * t.write_back
+    return saved - t.copy - r * p * t.compare - c * t.keep
 
 
-def dirty_ratio_at_break_even(compared: np.ndarray | float, of: str | Processor) -> np.ndarray | float:
+def dirty_ratio_at_break_even(compared: np.ndarray | float, t: Terms) -> np.ndarray | float:
     """Return the share of dirty entries at which a snapshot stops paying.
 
     Parameters
     ----------
     compared : float or ndarray
-        Entries compared per snapshot, r·p. Nothing else of an episode matters, if no D bit is set.
-    of : str or Processor
+        Entries compared per snapshot, r·p. Nothing else of an episode matters, if the processor sets no D bit.
+    t : Terms
+        See `terms`.
 
     Returns
     -------
     float or ndarray
-        Dirty entries over those compared; negative where a snapshot does not even pay if nothing is dirty. It may
-        exceed what is possible: then a snapshot always pays.
+        Dirty entries over those compared. Negative where a snapshot does not even pay if nothing is dirty; above 1
+        where it always does.
     """
-    t = terms(of)
-    validate = processor(of).prices["validate_gl1e"].cycles
-    return (t.derive + validate - t.compare - t.copy / np.asarray(compared, float)) / (t.derive + t.keep)
+    return (t.derive + t.validate - t.compare - t.copy / compared) / (t.derive + t.keep)
+
+
+def curves(of: Sequence[str | Processor], rng: np.random.Generator | None = None, draws: int = 2000) -> pd.DataFrame:
+    """Return `dirty_ratio_at_break_even` against the entries compared per snapshot.
+
+    Returns
+    -------
+    DataFrame
+        Tidy: processor, compared (from 4 to 4,096), dirty_ratio, and low and high, its 5th and 95th percentile over the
+        uncertainty of the prices.
+    """
+    rng = np.random.default_rng(0) if rng is None else rng
+    compared = np.geomspace(4, 4096, 61)
+    frames = []
+    for one in map(processor, of):
+        drawn = _terms(one.draw(_EVENTS, rng, draws).T[:, :, None])
+        low, high = np.percentile(dirty_ratio_at_break_even(compared, drawn), RANGE, axis=0)
+        ratio = dirty_ratio_at_break_even(compared, terms(one))
+        frames.append(
+            pd.DataFrame({"processor": one.name, "compared": compared, "dirty_ratio": ratio, "low": low, "high": high})
+        )
+    return pd.concat(frames, ignore_index=True)
 
 
 # A guest with one table, L1, that maps `present` pages, and another, through which it can be written.
@@ -157,27 +195,39 @@ def episode_trace(episode: Episode) -> Trace:
     return Trace.from_events((4, 2, 4096, 1024), _rows(*rows), f"episode p={p} c={c} r={r} D={dirty}")
 
 
-def net_simulated(episode: Episode, of: str | Processor) -> float:
-    """Return the cycles that a snapshot saves in an episode, by running it on both machines.
+def episode_tallies(episode: Episode) -> tuple[Tally, Tally]:
+    """Return what the machines without and with the snapshot do in an episode.
 
     They do not prefetch, so that as many entries are present as were touched.
     """
     pair = [preset(name).replace(prefetch=False) for name in (WITHOUT, WITH)]
     without, with_it = (tally(result) for result in run_each([episode_trace(episode)], pair))
-    return float(net(without, with_it, processor(of)).sum())
+    return without, with_it
 
 
-def simulated_break_even(present: int, passes: int, of: str | Processor) -> float:
-    """Return the dirty share at which a snapshot stops paying, found by running episodes.
+def net_simulated(episode: Episode, of: str | Processor) -> float:
+    """Return the cycles that a snapshot saves in an episode, by running it on both machines."""
+    return float(net(*episode_tallies(episode), processor(of)).sum())
 
-    What it saves falls by the same amount with each entry changed; so two runs tell where it is nothing.
+
+def simulated(
+    of: Sequence[str | Processor], present: Sequence[int] = (8, 32, 128, 511), passes: Sequence[int] = (1, 2, 4)
+) -> pd.DataFrame:
+    """Return where snapshots stop paying, found by running episodes.
+
+    What a snapshot saves falls by the same amount with each entry changed, so two runs tell where it saves nothing.
 
     Returns
     -------
-    float
-        As from `dirty_ratio_at_break_even`, for ``present * passes`` entries compared.
+    DataFrame
+        Tidy: processor, present, passes, compared (their product), dirty_ratio.
     """
-    few, many = 1, present
-    at_few, at_many = (net_simulated(Episode(present, c, passes), of) for c in (few, many))
-    changed = few + at_few * (many - few) / (at_few - at_many)
-    return changed / (present * passes)
+    rows = []
+    for p in present:
+        for r in passes:
+            few, many = episode_tallies(Episode(p, 1, r)), episode_tallies(Episode(p, p, r))
+            for one in map(processor, of):
+                at_few, at_many = net(*few, one).sum(), net(*many, one).sum()
+                changed = 1 + at_few * (p - 1) / (at_few - at_many)
+                rows.append((one.name, p, r, p * r, changed / (p * r)))
+    return pd.DataFrame(rows, columns=["processor", "present", "passes", "compared", "dirty_ratio"])

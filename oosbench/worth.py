@@ -173,7 +173,8 @@ def sensitivity(without: Tally, with_it: Tally, of: str | Processor) -> pd.DataF
     -------
     DataFrame
         Indexed by event, the price that decides most first: `events` (how many fewer with the snapshot), `low` and
-        `high` (net cycles with that price at either end), `swing` (their distance), `source` and `trust`.
+        `high` (net cycles with that price at either end), `swing` (their distance), `about`, `source` and `trust`. Its
+        `attrs` tell the trace, the processor and `net_cycles`.
 
     Raises
     ------
@@ -195,4 +196,6 @@ def sensitivity(without: Tally, with_it: Tally, of: str | Processor) -> pd.DataF
         }
     )
     table["swing"] = (table.high - table.low).abs()
-    return table.sort_values("swing", ascending=False)
+    table = table.sort_values("swing", ascending=False, kind="stable")
+    table.attrs = {"trace": with_it.trace, "processor": of.name, "net_cycles": float(saved.sum())}
+    return table

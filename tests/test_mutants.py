@@ -20,5 +20,5 @@ def test_a_mutant_is_a_program_and_not_the_same(mutant, tmp_path):
 
 def test_a_stale_mutant_is_told(tmp_path):
     shutil.copytree(ROOT / SHADOW, tmp_path / SHADOW)
-    with pytest.raises(ValueError, match=r"found 0 times in oos\.py"):
+    with pytest.raises(ValueError, match=r"found 0 times in snapshot\.py"):
         mutate(MUTANTS[0]._replace(old="no such line"), tmp_path)

@@ -39,6 +39,7 @@ FLOORS = [
     ["defects", "difference", "watch", "experiment", "charts", "warm", "splice"],
     ["worth"],
     ["breakeven"],
+    ["calibration"],
     ["fidelity"],
     ["fit"],
     ["report"],

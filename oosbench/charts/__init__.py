@@ -15,3 +15,9 @@ from .resync import dirty_ratio as dirty_ratio
 from .resync import dirty_ratio_text as dirty_ratio_text
 from .resync import resync_work as resync_work
 from .resync import resync_work_text as resync_work_text
+from .worth import break_even as break_even
+from .worth import break_even_text as break_even_text
+from .worth import tornado as tornado
+from .worth import tornado_text as tornado_text
+from .worth import worth as worth
+from .worth import worth_text as worth_text

@@ -36,5 +36,6 @@ stands in its docstring. The files import one way, each only from those above it
 `audit_counts.py`     audits of references, hash and pool
 `audit.py`            the invariants, one function each
 `replay.py`           one access; one event after the other
+`kernels.py`          pieces of a resync by themselves, to be timed
 ====================  ==============================================================================
 """

@@ -1,0 +1,171 @@
+"""What the snapshot saves, when it stops paying, and which price decides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from ._style import BLANK, FAINT, INK, MARKERS, PALETTE, figure_of_rows, label_rows
+
+_LEGEND = {"frameon": False, "fontsize": 9.5}
+
+
+def _percent(axis) -> None:
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:.0f} %"))
+
+
+def worth(table: pd.DataFrame) -> Figure:
+    """Draw what share of the cost of shadow paging the snapshot saves.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `oosbench.worth`, of at most five processors: a row of the chart for each guest, in it a marker and a range
+        for each processor.
+    """
+    guests = table.recording.drop_duplicates().tolist()
+    figure, axes = figure_of_rows(
+        2 * len(guests),
+        "What the snapshot saves",
+        "cycles saved, of all that shadow paging costs without it; bars: prices at random in their ranges",
+    )
+    parts = list(table.groupby("processor", sort=False))
+    for i, (name, part) in enumerate(parts):
+        y = np.array([guests.index(guest) for guest in part.recording]) + 0.68 * ((i + 0.5) / len(parts) - 0.5)
+        scale = part.share / part.net_cycles
+        colour = PALETTE[i % len(PALETTE)]
+        axes.hlines(y, scale * part.net_cycles_low, scale * part.net_cycles_high, color=colour, linewidth=2)
+        axes.scatter(part.share, y, s=44, color=colour, marker=MARKERS[i % len(MARKERS)], label=name, zorder=3)
+    axes.axvline(0, color=INK, linewidth=0.8)
+    label_rows(axes, guests)
+    _percent(axes.xaxis)
+    axes.set_xlabel("saved; left of zero the snapshot costs more than it saves", fontsize=9.5, color=INK)
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.16), ncols=3, **_LEGEND)
+    return figure
+
+
+def worth_text(table: pd.DataFrame) -> str:
+    """Say what `worth` shows."""
+    told = [
+        f"{guest}: " + ", ".join(f"{row.processor} {row.share:.1%}" for row in part.itertuples())
+        for guest, part in table.groupby("recording", sort=False)
+    ]
+    return f"Dot chart: what the snapshot saves of the cost of shadow paging. {'; '.join(told) or 'No data'}."
+
+
+def break_even(
+    curves: pd.DataFrame, simulated: pd.DataFrame | None = None, guests: pd.DataFrame | None = None
+) -> Figure:
+    """Draw at which share of dirty entries a snapshot stops paying.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        From `oosbench.breakeven.curves`: the closed form and its range.
+    simulated : DataFrame, optional
+        From `oosbench.breakeven.simulated`: what the machines found.
+    guests : DataFrame, optional
+        From `oosbench.worth`: each recording stands where its compared and dirty entries put it.
+    """
+    figure, axes = figure_of_rows(
+        10,
+        "When a snapshot stops paying",
+        "below a curve it saves, above it costs; bands: prices at random, nine tenths of them",
+    )
+    names = curves.processor.drop_duplicates().tolist()
+    for i, name in enumerate(names):
+        colour, part = PALETTE[i % len(PALETTE)], curves[curves.processor == name]
+        axes.fill_between(part.compared, part.low, part.high, color=colour, alpha=0.13, linewidth=0)
+        axes.plot(part.compared, part.dirty_ratio, color=colour, linewidth=2, label=f"{name}: closed form")
+        if simulated is not None:
+            found = simulated[simulated.processor == name]
+            marker = MARKERS[i % len(MARKERS)]
+            axes.scatter(
+                found.compared, found.dirty_ratio, s=34, marker=marker, facecolor="white", edgecolor=colour,
+                label=f"{name}: simulated", zorder=3,
+            )  # fmt: skip
+    if guests is not None:
+        stand = guests.drop_duplicates("recording")
+        x, y = stand.compared / stand.snapshot_copies, stand.dirty / stand.compared
+        axes.scatter(x, y, s=60, color=INK, marker="*", label="recorded guests", zorder=4)
+        # Those that stand beside each other get their names above and below in turn.
+        for turn, i in enumerate(np.argsort(x.to_numpy())):
+            place = (0, 9 if turn % 2 == 0 else -16)
+            at = (x.iloc[i], y.iloc[i])
+            axes.annotate(
+                stand.recording.iloc[i], at, place, textcoords="offset points", ha="center", fontsize=9, color=INK
+            )
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(4, 4096)
+    axes.set_ylim(-0.1, 1.3)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    axes.axhline(0, color=INK, linewidth=0.8)
+    axes.grid(axis="y", color=FAINT, linewidth=0.6)
+    _percent(axes.yaxis)
+    axes.set_xlabel("entries compared per snapshot: entries present times content passes (logarithmic)", fontsize=9.5)
+    axes.set_ylabel("dirty, of those compared", fontsize=9.5)
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.14), ncols=3, **_LEGEND)
+    return figure
+
+
+def break_even_text(
+    curves: pd.DataFrame, simulated: pd.DataFrame | None = None, guests: pd.DataFrame | None = None
+) -> str:
+    """Say what `break_even` shows."""
+    told = []
+    for name, part in curves.groupby("processor", sort=False):
+        ratio = np.interp([32, 512], part.compared, part.dirty_ratio)
+        told.append(f"{name} {ratio[0]:.0%} dirty at 32 entries compared, {ratio[1]:.0%} at 512")
+    text = f"Line chart: where a snapshot stops paying. {'; '.join(told)}."
+    if guests is not None:
+        stand = guests.drop_duplicates("recording")
+        places = [
+            f"{row.recording} {row.dirty / row.compared:.1%} at {row.compared / row.snapshot_copies:.0f}"
+            for row in stand.itertuples()
+        ]
+        text += f" Recorded guests: {'; '.join(places)}."
+    return text
+
+
+def tornado(table: pd.DataFrame, most: int = 9) -> Figure:
+    """Draw how far each price alone moves the answer.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `oosbench.worth.sensitivity`.
+    most : int
+        How many prices to draw, the decisive ones first.
+    """
+    shown = table[table.swing > 0].head(most)
+    figure, axes = figure_of_rows(
+        len(shown), "Which price decides", "net cycles saved, with one price from one end of its range to the other"
+    )
+    y = np.arange(len(shown))
+    base = float(table.attrs["net_cycles"])
+    for i, (end, label) in enumerate((("low", "price at its low end"), ("high", "price at its high end"))):
+        axes.barh(y, shown[end] - base, left=base, height=0.6, color=PALETTE[i], label=label, hatch=("", "//")[i],
+                  edgecolor="white")  # fmt: skip
+    axes.axvline(base, color=INK, linewidth=1)
+    axes.axvline(0, color=INK, linewidth=0.8, linestyle=":")
+    label_rows(
+        axes,
+        [
+            f"{about}\n({'no source' if trust == 'none' else trust})"
+            for about, trust in zip(shown.about, shown.trust, strict=True)
+        ],
+    )
+    axes.tick_params(axis="y", labelsize=8.5)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1e6:g} M"))
+    axes.set_xlabel(f"net cycles saved ({table.attrs['trace']} on {table.attrs['processor']})", fontsize=9.5, color=INK)
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.12), ncols=2, **_LEGEND)
+    return figure
+
+
+def tornado_text(table: pd.DataFrame) -> str:
+    """Say what `tornado` shows."""
+    told = [f"{row.about} ({row.trust}): {row.low:,.0f} to {row.high:,.0f}" for row in table.head(3).itertuples()]
+    return f"Tornado chart: net cycles saved as one price goes through its range. {'; '.join(told)}."
