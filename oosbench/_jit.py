@@ -30,6 +30,7 @@ COMPILED = (
     "recordings",
     "shadow",
     "guests",
+    "rivals",
 )
 
 

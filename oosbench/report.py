@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +11,10 @@ from . import charts
 from .output import whole_file
 from .shadow import counters as ctr
 
-# Column of the headline table, what it is called, and how its numbers are written.
-_COLUMNS = (
+#: Of each column to show: its name in the frame, what people call it, and how its numbers are written.
+Columns = Sequence[tuple[str, str, str]]
+
+HEADLINE: Columns = (
     ("trace", "trace", "{}"),
     ("preset", "preset", "{}"),
     ("resyncs", "resyncs", "{:,}"),
@@ -23,32 +26,73 @@ _COLUMNS = (
     ("faults", "faults", "{:,}"),
     ("emulated_writes", "emulated writes", "{:,}"),
 )
+WORTH: Columns = (
+    ("recording", "recording", "{}"),
+    ("processor", "processor", "{}"),
+    ("compared", "compared", "{:,}"),
+    ("dirty", "dirty", "{:,}"),
+    ("snapshot_copies", "pages copied", "{:,}"),
+    ("propagations_avoided", "derivations avoided", "{:,}"),
+    ("net_cycles", "net cycles", "{:,.0f}"),
+    ("net_cycles_low", "low", "{:,.0f}"),
+    ("net_cycles_high", "high", "{:,.0f}"),
+    ("net_us", "net µs", "{:,.0f}"),
+    ("share", "of all", "{:.1%}"),
+)
+RIVALS: Columns = (
+    ("system", "system", "{}"),
+    ("vm_exits", "exits", "{:,}"),
+    ("emulated", "emulated", "{:,}"),
+    ("copied", "copied", "{:,}"),
+    ("compared", "compared", "{:,}"),
+    ("derived", "derived", "{:,}"),
+    ("cycles", "cycles", "{:,.0f}"),
+    ("us", "µs", "{:,.0f}"),
+    ("times_least", "× ideal", "{:.2f}"),
+)
+PRICES: Columns = (
+    ("event", "event", "{}"),
+    ("category", "category", "{}"),
+    ("cycles", "cycles", "{:,.4g}"),
+    ("low", "low", "{:,.4g}"),
+    ("high", "high", "{:,.4g}"),
+    ("trust", "trust", "{}"),
+    ("year", "year", "{}"),
+    ("source", "source", "{}"),
+)
+TIMES: Columns = (
+    ("piece", "piece", "{}"),
+    ("ns", "ns", "{:.2f}"),
+    ("low", "low", "{:.2f}"),
+    ("high", "high", "{:.2f}"),
+    ("original_ns", "original C, ns", "{:.2f}"),
+)
 
 
-def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the headline table with column names and numbers as people read them."""
+def readable(table: pd.DataFrame, columns: Columns = HEADLINE) -> pd.DataFrame:
+    """Return a table with column names and numbers as people read them; columns it does not have are left out."""
     shown = {
         label: [style.format(value) if pd.notna(value) else "–" for value in table[name]]
-        for name, label, style in _COLUMNS
+        for name, label, style in columns
         if name in table
     }
     return pd.DataFrame(shown)
 
 
-def table_text(table: pd.DataFrame) -> str:
-    """Return the headline table as text, a blank line between traces."""
-    lines = readable(table).to_string(index=False).splitlines()
+def table_text(table: pd.DataFrame, columns: Columns = HEADLINE, by: str | None = "trace") -> str:
+    """Return a table as text, a blank line between rows that differ in column `by`."""
+    lines = readable(table, columns).to_string(index=False).splitlines()
     out = lines[:1]
     for i, line in enumerate(lines[1:]):
-        if i and table.trace.iloc[i] != table.trace.iloc[i - 1]:
+        if i and by is not None and table[by].iloc[i] != table[by].iloc[i - 1]:
             out.append("")
         out.append(line)
     return "\n".join(out)
 
 
-def table_html(table: pd.DataFrame) -> str:
-    """Return the headline table as HTML; the panels' style sheet aligns it."""
-    return f'<div class="oos-scroll">{readable(table).to_html(index=False, border=0)}</div>'
+def table_html(table: pd.DataFrame, columns: Columns = HEADLINE) -> str:
+    """Return a table as HTML; the panels' style sheet aligns it."""
+    return f'<div class="oos-scroll">{readable(table, columns).to_html(index=False, border=0)}</div>'
 
 
 def write_comparison(folder: Path, table: pd.DataFrame, counters: pd.DataFrame, resyncs: pd.DataFrame) -> list[Path]:

@@ -30,18 +30,22 @@ def open_trace(source: str | os.PathLike | Trace | Recording, direct_map: str = 
     OSError
         If the file cannot be read.
     """
-    if isinstance(source, Recording):
-        return source.trace(direct_map)
-    if not isinstance(source, Trace):
-        name = os.fspath(source)
-        if not any(sign in name for sign in "./\\"):
-            return recordings.load(name).trace(direct_map)
-        if _is_recording(Path(source)):
-            return Recording.read(source).trace(direct_map)
-    trace = source if isinstance(source, Trace) else Trace.read(source)
+    opened = open_source(source)
+    if isinstance(opened, Recording):
+        return opened.trace(direct_map)
     if direct_map != "recorded":
-        raise TraceError(f"{trace.name}: is a trace, its direct map is what it is; a recording can be given another")
-    return trace
+        raise TraceError(f"{opened.name}: is a trace, its direct map is what it is; a recording can be given another")
+    return opened
+
+
+def open_source(source: str | os.PathLike | Trace | Recording) -> Trace | Recording:
+    """Return the recording or the trace that `source` stands for; see `open_trace`."""
+    if isinstance(source, Trace | Recording):
+        return source
+    name = os.fspath(source)
+    if not any(sign in name for sign in "./\\"):
+        return recordings.load(name)
+    return Recording.read(source) if _is_recording(Path(source)) else Trace.read(source)
 
 
 def _is_recording(path: Path) -> bool:

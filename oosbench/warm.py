@@ -12,6 +12,8 @@ from . import _jit
 from .guests import Kernel, generate
 from .machine import Machine
 from .recordings import Recording
+from .rivals.ideal import ideal
+from .shadow import kernels
 from .trace import Trace
 
 _TINY = """\
@@ -72,8 +74,12 @@ def warm(progress: Callable[[int, int], None] | None = None) -> None:
     if numba.config.DISABLE_JIT:
         return
     with Compiling(progress or (lambda done, total: None)):
-        Machine(Trace.from_text(_TINY)).run()
-        Machine(Trace.from_text(_TINY)).run_audited()
+        ideal(Machine(Trace.from_text(_TINY)).run())
+        machine = Machine(Trace.from_text(_TINY))
+        kernels.copies(machine.domain, 0, 0, 0)
+        kernels.cold_copies(machine.domain, 0, 0, 0)
+        kernels.content_passes(machine.domain, 0, 0, 0)
+        machine.run_audited()
         Machine(Trace.from_text(_TINY)).audit()
         Recording.empty().trace()
         Trace.from_text(_TINY).summary()

@@ -39,7 +39,7 @@ FLOORS = [
     ["defects", "difference", "watch", "experiment", "charts", "warm", "splice"],
     ["worth"],
     ["breakeven"],
-    ["calibration"],
+    ["calibration", "rivals"],
     ["fidelity"],
     ["fit"],
     ["report"],

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from ._style import BLANK, FAINT, INK, MARKERS, PALETTE, figure_of_rows, label_rows
+from ._style import FAINT, INK, MARKERS, PALETTE, figure_of_rows, label_rows
 
 _LEGEND = {"frameon": False, "fontsize": 9.5}
 
@@ -90,12 +90,17 @@ def break_even(
         stand = guests.drop_duplicates("recording")
         x, y = stand.compared / stand.snapshot_copies, stand.dirty / stand.compared
         axes.scatter(x, y, s=60, color=INK, marker="*", label="recorded guests", zorder=4)
-        # Those that stand beside each other get their names above and below in turn.
+        # Those that stand beside each other get their names on different sides.
         for turn, i in enumerate(np.argsort(x.to_numpy())):
-            place = (0, 9 if turn % 2 == 0 else -16)
-            at = (x.iloc[i], y.iloc[i])
+            left = turn % 2 == 0 and turn < len(x) - 1
             axes.annotate(
-                stand.recording.iloc[i], at, place, textcoords="offset points", ha="center", fontsize=9, color=INK
+                stand.recording.iloc[i],
+                (x.iloc[i], y.iloc[i]),
+                (2, 8) if left else (8, -3),
+                textcoords="offset points",
+                ha="right" if left else "left",
+                fontsize=9,
+                color=INK,
             )
     axes.set_xscale("log", base=2)
     axes.set_xlim(4, 4096)

@@ -1,0 +1,130 @@
+"""All rivals on one guest: tallies, and the table of what they cost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+
+from ..costs import Processor, cost, processor
+from ..experiment import Progress
+from ..machine import Machine
+from ..presets import IDEAS, preset
+from ..primitives import CATEGORIES, Tally, same_guest, tally
+from ..recordings import Recording
+from ..sources import open_source, open_trace
+from ..trace import Trace
+from .ideal import ideal
+from .nested import NATIVE, WORST, misses, nested
+
+#: The systems that are presets of the machine, oldest first; behind them what no system has.
+SHADOWS = (
+    "shadow1",
+    "emulate",
+    "oos-snapshot+policy=threshold(8)",
+    "oos",
+    "oos-fixups",
+    "oos-snapshot-untrusted",
+    "oos-snapshot",
+    "oos-array",
+    *IDEAS,
+)
+
+
+def tallies(
+    source: str | os.PathLike | Trace | Recording,
+    *,
+    direct_map: str = "recorded",
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Iterator[Tally]:
+    """Run one guest on every system, and yield what each did.
+
+    Parameters
+    ----------
+    source : str, path, Trace or Recording
+        See `oosbench.open_trace`.
+    direct_map, progress, cancelled
+        As for `oosbench.run_each`.
+
+    Raises
+    ------
+    TraceError, RecordingError, OSError
+        If it cannot be used.
+    """
+    opened = open_source(source)
+    trace = open_trace(opened, direct_map)
+    touches = misses(opened, trace)
+
+    def told(label: str) -> Callable[[int, int], None] | None:
+        return None if progress is None else lambda done, total: progress(f"{trace.name} · {label}", done, total)
+
+    def with_walks(one: Tally) -> Tally:
+        one.events["walk_reference"] = round(NATIVE * touches)
+        return one
+
+    for name in SHADOWS:
+        reference = name == "oos-snapshot"
+        result = Machine(trace, preset(name), keep_outcomes=reference).run(told(name), cancelled)
+        yield with_walks(tally(result))
+        if reference:
+            least = with_walks(ideal(result))
+    yield nested(trace, touches)
+    yield nested(trace, touches, WORST, "nested, no walk cache")
+    yield least
+
+
+def rivals(
+    source: str | os.PathLike | Trace | Recording,
+    of: str | Processor = "Core 2 6420",
+    *,
+    direct_map: str = "recorded",
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> pd.DataFrame:
+    """Return what every system does with one guest, and what that costs.
+
+    Parameters
+    ----------
+    source, direct_map, progress, cancelled
+        As for `tallies`.
+    of : str or Processor
+        Whose prices.
+
+    Returns
+    -------
+    DataFrame
+        One row per system: `recording`, `system`, `processor`; counted: `vm_exits`, `emulated` (instructions), `copied`
+        (pages), `compared` (entries, or lines), `derived` (entries); in all: `cycles`, `us`, `times_least` (over the
+        ideal's cycles); then the cycles of each category, named as in `oosbench.primitives.CATEGORIES`.
+
+    Raises
+    ------
+    CostError
+        Before anything runs, if there is no such processor; later, if an event has no price.
+    """
+    of = processor(of)
+    rows = []
+    found = same_guest(tallies(source, direct_map=direct_map, progress=progress, cancelled=cancelled))
+    for one in found:
+        table = cost(one, of)
+        count = one.events
+        rows.append(
+            {
+                "recording": one.trace,
+                "system": one.system,
+                "processor": of.name,
+                "vm_exits": int(table.events["exits"]),
+                "emulated": int(count.emulate_insn),
+                "copied": int(count.snapshot_copy),
+                "compared": int(count.snapshot_compare + count.line_compare),
+                "derived": int(count.propagate),
+                "cycles": float(table.cycles["total"]),
+                "us": float(table.us["total"]),
+            }
+            | {category: float(table.cycles[category]) for category in CATEGORIES}
+        )
+    frame = pd.DataFrame(rows)
+    frame.insert(len(rows[0]) - len(CATEGORIES), "times_least", frame.cycles / frame.cycles.iloc[-1])
+    return frame
