@@ -144,8 +144,8 @@ class Processor:
     def draw(self, events: pd.Index, rng: np.random.Generator, draws: int) -> np.ndarray:
         """Return prices drawn at random from their ranges.
 
-        Each is drawn by itself, from a triangle over the logarithm: most likely as stated, never out of range. A price
-        with a range of zero width is what it is, and so is one that may be free.
+        Each is drawn by itself, from a triangle: most likely as stated, never out of range; over the logarithm, since a
+        price may be off by a factor, but for one that may be nothing. Without a range it is what it is.
 
         Returns
         -------
@@ -154,9 +154,12 @@ class Processor:
         drawn = np.tile(self.vector(events), (draws, 1))
         for i, event in enumerate(events):
             price = self.prices[event]
+            ends = np.array([price.low, price.cycles, price.high], float)
             if 0 < price.low < price.high:
-                low, mode, high = np.log([price.low, price.cycles, price.high])
+                low, mode, high = np.log(ends)
                 drawn[:, i] = np.exp(rng.triangular(low, min(max(mode, low), high), high, draws))
+            elif price.low < price.high:
+                drawn[:, i] = rng.triangular(*ends, draws)
         return drawn
 
 
