@@ -1,0 +1,39 @@
+"""Published numbers, with where they stand and how far they can be trusted: `data/published_numbers.csv`."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+
+import pandas as pd
+
+from .errors import PublishedError
+from .recordings import data_folder
+
+
+@cache
+def numbers() -> pd.DataFrame:
+    """Return all rows by id: source, year, figure_or_table, workload, metric, config, value, unit, verified, trust, note.
+
+    Values are words as they stand in the file; `value` makes a number of one.
+    """
+    return pd.read_csv(data_folder() / "published_numbers.csv", index_col="id", dtype=str, keep_default_na=False)
+
+
+def value(row: str) -> float:
+    """Return a published number.
+
+    Raises
+    ------
+    PublishedError
+        If there is no such row, or no number in it.
+    """
+    table = numbers()
+    if row not in table.index:
+        near = ", ".join(get_close_matches(row, table.index, 4)) or "nothing like it"
+        raise PublishedError(f"published_numbers.csv: there is no row {row!r}; there is {near}")
+    told = table.value[row]
+    try:
+        return float(told)
+    except ValueError:
+        raise PublishedError(f"published_numbers.csv: row {row} has no number, it says {told!r}") from None
