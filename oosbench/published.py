@@ -13,7 +13,7 @@ from .recordings import data_folder
 
 @cache
 def numbers() -> pd.DataFrame:
-    """Return all rows by id: source, year, figure_or_table, workload, metric, config, value, unit, verified, trust, note.
+    """Return all rows by id; `data/README.md` tells the columns.
 
     Values are words as they stand in the file; `value` makes a number of one.
     """

@@ -17,7 +17,7 @@ from oosbench.figures import (
 )
 from oosbench.published import numbers, value
 
-TRUST = "primary abstract secondary memory derived teaching student estimate press".split() + ["not found"]
+TRUST = [*"primary abstract secondary memory derived teaching student estimate press arithmetic".split(), "not found"]
 
 
 @pytest.fixture(scope="module")
@@ -137,4 +137,4 @@ def test_the_command_prints_and_leaves_files(tmp_path, capsys):
 
 
 def test_every_figure_has_a_test():
-    assert {figure for figure in FIGURES} == {name[5:] for name in globals() if name[5:] in FIGURES}
+    assert set(FIGURES) == {name[5:] for name in globals() if name[5:] in FIGURES}

@@ -4,6 +4,10 @@ Their hardware VMM traps and emulates, as `emulate` does. The price of an emulat
 leaves when the round trip is taken off; so ptemod is theirs again but for the work around it. Their guest is Linux 2.6
 of 2005, forkwait a process that forks and waits 40,000 times.
 
+Reproduced: that a fault costs about what a page-table write does, some ten thousand cycles (here it is half as much
+again: the model has the kernel's store emulated as well). Not reproduced: forkwait, where the model's process costs
+five times theirs, since it is one that also starts a program and does some work.
+
 The software VMM, which translates binaries, is not modelled. Native is not either: it stands for comparison.
 """
 
