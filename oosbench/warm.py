@@ -13,6 +13,7 @@ from .guests import Kernel, generate
 from .machine import Machine
 from .recordings import Recording
 from .rivals.ideal import ideal
+from .rivals.kvm import kvm
 from .shadow import kernels
 from .trace import Trace
 
@@ -75,6 +76,7 @@ def warm(progress: Callable[[int, int], None] | None = None) -> None:
         return
     with Compiling(progress or (lambda done, total: None)):
         ideal(Machine(Trace.from_text(_TINY)).run())
+        kvm(Trace.from_text(_TINY))
         machine = Machine(Trace.from_text(_TINY))
         kernels.copies(machine.domain, 0, 0, 0)
         kernels.cold_copies(machine.domain, 0, 0, 0)

@@ -260,7 +260,7 @@ def table():
 
 
 def test_all_rivals_stand_in_one_table(table):
-    assert list(table.index) == [*SHADOWS, "nested", "nested, no walk cache", "ideal"]
+    assert list(table.index) == [*SHADOWS, "kvm", "nested", "nested, no walk cache", "ideal"]
     assert table[list(CATEGORIES)].sum(axis=1).to_numpy() == pytest.approx(table.cycles.to_numpy())
     assert table.times_least["ideal"] == 1
 

@@ -16,6 +16,7 @@ from ..recordings import Recording
 from ..sources import open_source, open_trace
 from ..trace import Trace
 from .ideal import ideal
+from .kvm import kvm
 from .nested import NATIVE, WORST, misses, nested
 
 #: The systems that are presets of the machine, oldest first; behind them what no system has.
@@ -70,6 +71,8 @@ def tallies(
         yield with_walks(tally(result))
         if reference:
             least = with_walks(ideal(result))
+    if trace.levels == 4:
+        yield with_walks(kvm(trace, told("kvm"), cancelled))
     yield nested(trace, touches)
     yield nested(trace, touches, WORST, "nested, no walk cache")
     yield least
