@@ -29,3 +29,7 @@ class GuestError(BadInput):
 
 class CostError(BadInput):
     """A price that is impossible or missing, or tallies that cannot be compared."""
+
+
+class PublishedError(BadInput):
+    """A published number that does not exist, or that is none."""
