@@ -32,4 +32,4 @@ class CostError(BadInput):
 
 
 class PublishedError(BadInput):
-    """A published number that does not exist, or that is none."""
+    """A published number that does not exist, or a figure that is not there."""

@@ -1,11 +1,7 @@
-"""Numbers that were published about shadow paging, each with its source and how far it can be trusted.
-
-They are rows of `data/published_numbers.csv` and nowhere else: a figure or a test that needs one asks by its id.
-"""
+"""Published numbers, with where they stand and how far they can be trusted: `data/published_numbers.csv`."""
 
 from __future__ import annotations
 
-import math
 from difflib import get_close_matches
 from functools import cache
 
@@ -14,74 +10,30 @@ import pandas as pd
 from .errors import PublishedError
 from .recordings import data_folder
 
-#: Words of trust in the file; `data/README.md` says what each means.
-TRUST = (
-    "primary",
-    "abstract",
-    "arithmetic",
-    "secondary",
-    "derived",
-    "memory",
-    "student",
-    "teaching",
-    "press",
-    "estimate",
-    "not found",
-)
-
 
 @cache
-def _table() -> pd.DataFrame:
-    path = data_folder() / "published_numbers.csv"
-    return pd.read_csv(path, dtype=str, keep_default_na=False, index_col="id")
-
-
 def numbers() -> pd.DataFrame:
-    """Return all published numbers.
+    """Return all rows by id: source, year, figure_or_table, workload, metric, config, value, unit, verified, trust, note.
 
-    Returns
-    -------
-    DataFrame
-        Indexed by id: `source`, `year`, `figure_or_table`, `workload`, `metric`, `config`, `value`, `unit`, `verified`,
-        `trust`, `note`. All text: a value may be a formula, or "not found".
+    Values are words as they stand in the file; `value` makes a number of one.
     """
-    return _table().copy()
+    return pd.read_csv(data_folder() / "published_numbers.csv", index_col="id", dtype=str, keep_default_na=False)
 
 
-def row(number: str) -> pd.Series:
-    """Return the row of a published number.
-
-    Raises
-    ------
-    PublishedError
-        If there is none of that id; the message names those that look like it.
-    """
-    table = _table()
-    if number not in table.index:
-        near = get_close_matches(number, table.index, n=3, cutoff=0.5)
-        meant = f"; near it: {', '.join(near)}" if near else ""
-        raise PublishedError(f"no published number has the id {number!r}{meant}")
-    return table.loc[number]
-
-
-def value(number: str) -> float:
+def value(row: str) -> float:
     """Return a published number.
 
     Raises
     ------
     PublishedError
-        If there is none of that id, or what its source gives is no number.
-
-    Examples
-    --------
-    >>> value("xen-oos-04")
-    409.0
+        If there is no such row, or no number in it.
     """
-    told = row(number)
+    table = numbers()
+    if row not in table.index:
+        near = ", ".join(get_close_matches(row, table.index, 4)) or "nothing like it"
+        raise PublishedError(f"published_numbers.csv: there is no row {row!r}; there is {near}")
+    told = table.value[row]
     try:
-        found = float(told.value)
+        return float(told)
     except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
-        raise PublishedError(f"{number} ({told.source}, {told.metric}) is no number but {told.value!r}")
-    return found
+        raise PublishedError(f"published_numbers.csv: row {row} has no number, it says {told!r}") from None

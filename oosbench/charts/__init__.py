@@ -11,6 +11,8 @@ from .images import Html as Html
 from .images import as_html as as_html
 from .images import as_png as as_png
 from .images import as_svg as as_svg
+from .pairs import pairs as pairs
+from .pairs import pairs_text as pairs_text
 from .resync import dirty_ratio as dirty_ratio
 from .resync import dirty_ratio_text as dirty_ratio_text
 from .resync import resync_work as resync_work

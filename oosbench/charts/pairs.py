@@ -1,0 +1,63 @@
+"""A few numbers of several kinds, side by side: published and modelled, say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from ._style import FAINT, INK, MARKERS, PALETTE, figure_of_rows, label_rows
+
+
+def pairs(
+    names: Iterable[str],
+    series: Mapping[str, Iterable[float]],
+    title: str,
+    subtitle: str,
+    style: str,
+    logarithmic: bool = False,
+) -> Figure:
+    """Draw a row for each name, in it a marker for each series.
+
+    Parameters
+    ----------
+    names : iterable of str
+    series : mapping of str to numbers
+        At most five, as many numbers as names.
+    title, subtitle : str
+    style : str
+        How a number is written at the axis.
+    logarithmic : bool
+    """
+    names = list(names)
+    values = {label: np.asarray(list(numbers), float) for label, numbers in series.items()}
+    figure, axes = figure_of_rows(len(names), title, subtitle)
+    everything = np.array(list(values.values()))
+    for y in range(len(names)):
+        axes.plot([everything[:, y].min(), everything[:, y].max()], [y, y], color=FAINT, linewidth=3, zorder=1)
+    for i, (label, numbers) in enumerate(values.items()):
+        axes.scatter(numbers, range(len(names)), s=48, color=PALETTE[i], marker=MARKERS[i], label=label, zorder=2)
+    label_rows(axes, names)
+    if logarithmic:
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_locator(NullLocator())
+    elif everything.min() >= 0:
+        axes.set_xlim(left=0)
+    else:
+        axes.set_xlim(right=0)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: style.format(x)))
+    axes.tick_params(colors=INK)
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.1), ncols=3, frameon=False, fontsize=9.5)
+    return figure
+
+
+def pairs_text(names: Iterable[str], series: Mapping[str, Iterable[float]], what: str, style: str) -> str:
+    """Say what `pairs` shows."""
+    columns = [[style.format(x) for x in numbers] for numbers in series.values()]
+    told = [
+        f"{name}: " + ", ".join(f"{label} {x}" for label, x in zip(series, row, strict=True))
+        for name, *row in zip(names, *columns, strict=True)
+    ]
+    return f"Dot chart: {what}. {'; '.join(told)}."
