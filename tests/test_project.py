@@ -33,7 +33,6 @@ FLOORS = [
     ["oracle", "guests"],
     ["shadow"],
     ["recordings"],
-    ["published"],
     ["dump", "result", "sources", "violation", "relocation"],
     ["machine", "primitives", "published"],
     ["costs"],
