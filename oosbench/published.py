@@ -13,10 +13,7 @@ from .recordings import data_folder
 
 @cache
 def numbers() -> pd.DataFrame:
-    """Return all rows by id: source, year, figure_or_table, workload, metric, config, value, unit, verified, trust, note.
-
-    Values are words as they stand in the file; `value` makes a number of one.
-    """
+    """Return all rows, as text, by id; `data/README.md` describes the columns. `value` makes a number of one."""
     return pd.read_csv(data_folder() / "published_numbers.csv", index_col="id", dtype=str, keep_default_na=False)
 
 
