@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from ._style import FAINT, INK, MARKERS, PALETTE, figure_of_rows, label_rows
+
+_APART = 0.15  # rows, from one marker of a row to the next
 
 
 def pairs(
@@ -40,10 +42,14 @@ def pairs(
             [np.nanmin(everything[:, y]), np.nanmax(everything[:, y])], [y, y], color=FAINT, linewidth=3, zorder=1
         )
     for i, (label, numbers) in enumerate(values.items()):
-        axes.scatter(numbers, range(len(names)), s=48, color=PALETTE[i], marker=MARKERS[i], label=label, zorder=2)
+        # What is equal stands one below the other.
+        y = np.arange(len(names)) + _APART * (i - (len(values) - 1) / 2)
+        axes.scatter(numbers, y, s=40, color=PALETTE[i], marker=MARKERS[i], label=label, zorder=2, clip_on=False)
     label_rows(axes, names)
     if logarithmic:
         axes.set_xscale("log")
+        wide = np.nanmax(everything) > 100 * np.nanmin(everything)
+        axes.xaxis.set_major_locator(LogLocator(numticks=6) if wide else LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_minor_locator(NullLocator())
     elif np.nanmin(everything) >= 0:
         axes.set_xlim(left=0)

@@ -28,9 +28,9 @@ MISSES = "numbers of exits (nobody recorded an Ubuntu boot), exits that page tab
 
 #: Published runs, and the rows of their page faults, control registers and INVLPGs.
 BOOTS = {
-    "Ubuntu boot, shadow (published)": ("kvm-08", "kvm-20", "kvm-18"),
-    "second boot, shadow (published)": ("kvm-36", "kvm-38", None),
-    "Ubuntu boot, EPT (published)": ("kvm-07", "kvm-19", "kvm-17"),
+    "published: boot, shadow": ("kvm-08", "kvm-20", "kvm-18"),
+    "published: second boot, shadow": ("kvm-36", "kvm-38", None),
+    "published: boot, EPT": ("kvm-07", "kvm-19", "kvm-17"),
 }
 KINDS = ("page fault", "control register", "INVLPG")
 _COUNTERS = (["shadow_fault"], ["cr3_loads", "vmexit_cr"], ["invlpgs"])
@@ -44,10 +44,10 @@ def table(progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
         {"guest": name} | {kind: value(row) if row else float("nan") for kind, row in zip(KINDS, ids, strict=True)}
         for name, ids in BOOTS.items()
     ]
-    guests = {name: name for name in recordings.bundled().index}
+    guests = {f"recorded {name}": name for name in recordings.bundled().index}
     for family in _FAMILIES:
         for isolation, told in enumerate(("", ", isolated")):
-            guests[f"{family}{told}"] = generate(family, _EVENTS, levels=4, seed=1, isolation=isolation)
+            guests[f"generated {family}{told}"] = generate(family, _EVENTS, levels=4, seed=1, isolation=isolation)
     for i, (name, result) in enumerate(zip(guests, run_each(guests.values(), ["oos-snapshot"]), strict=True)):
         counts = (float(result.counters[names].sum()) for names in _COUNTERS)
         rows.append({"guest": name} | dict(zip(KINDS, counts, strict=True)))
