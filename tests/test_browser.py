@@ -19,7 +19,7 @@ import pytest
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 #: Notebook and the test that uses it; `test_notebooks.py` sees to it that none is left out.
-USED = {"00_start_here.ipynb": "test_start_here"}
+USED = {"00_start_here.ipynb": "test_start_here", "05_cost_of_resync.ipynb": "test_cost_of_resync"}
 
 pytestmark = [
     pytest.mark.browser,
@@ -191,3 +191,22 @@ def test_the_panel_works_by_keyboard(notebook):
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert "2 runs, 47,808 events" in _wait_for_status(panel, "^Done")
+
+
+def test_cost_of_resync(notebook, tmp_path):
+    page = notebook("05_cost_of_resync.ipynb", width=760)
+    panel = page.locator(".oos-panel")
+    assert "press Run" in panel.inner_text()
+    panel.get_by_role("button", name="Run").click()
+    assert "The snapshot pays on all of 1 guest" in _wait_for_status(panel, "^Done")
+    copies = panel.get_by_label("a page of 4 KiB copied")
+    assert copies.input_value() == "512"
+    copies.fill("1000000")
+    copies.press("Enter")
+    assert "pays in 0 of 1 cases" in _wait_for_status(panel, "pays in 0", 20)
+    tornado = panel.get_by_role("img", name=re.compile("^Tornado chart: "))
+    tornado.scroll_into_view_if_needed()
+    assert tornado.bounding_box()["width"] > 500
+    area = page.locator(".jp-OutputArea-output").filter(has=panel)
+    assert area.evaluate("node => node.scrollWidth <= node.clientWidth")
+    panel.screenshot(path=os.environ.get("OOSBENCH_PICTURE", tmp_path / "panel.png"))

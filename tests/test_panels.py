@@ -8,7 +8,7 @@ import time
 import pytest
 
 from oosbench import Cancelled, recordings
-from oosbench.panels import ComparePanel, compare
+from oosbench.panels import ComparePanel, CostPanel, compare
 from oosbench.panels._panel import Run
 
 
@@ -141,3 +141,23 @@ def test_progress_is_told_at_most_ten_times_a_second():
     time.sleep(0.11)
     run.progress("x", 1, 2)
     assert len(told) <= 6
+
+
+def test_the_cost_panel_follows_its_prices_without_a_run():
+    panel = CostPanel("sqlite")
+    assert "press Run" in panel._table.value
+    panel.prices["snapshot_copy"].value = 3  # before a run there is nothing to redraw
+    panel.run.click()
+    assert panel.wait(60)
+    cheap = panel.table.net_cycles[0]
+    assert panel.status.value.startswith("Done. The snapshot pays on all of 1 guest and 1 processor")
+    panel.processor.value = "Haswell"
+    assert panel.prices["snapshot_copy"].value == 256
+    assert panel.priced().name == "Haswell"
+    at_256 = panel.table.net_cycles[0]
+    panel.prices["snapshot_copy"].value = 1256
+    assert panel.table.net_cycles[0] == pytest.approx(at_256 - 1000 * 146)
+    assert panel.priced().name == "Haswell, changed"
+    assert cheap > 0
+    assert 'alt="Tornado chart: ' in panel._tornado.value
+    assert 'alt="Line chart: ' in panel._curve.value

@@ -7,3 +7,4 @@ Every panel is used alike: show ``panel.ui`` in a notebook; without a browser, s
 from __future__ import annotations
 
 from .compare import ComparePanel as ComparePanel
+from .cost import CostPanel as CostPanel

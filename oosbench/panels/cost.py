@@ -1,0 +1,137 @@
+"""What the snapshot is worth at prices of the reader's own: change one, and the answer and its charts follow."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+
+import ipywidgets as widgets
+import numpy as np
+
+from .. import charts, recordings
+from ..breakeven import curves
+from ..calibration import NAME, this_machine
+from ..costs import Processor, processor, processors
+from ..errors import CostError
+from ..experiment import run_each
+from ..primitives import EVENTS, tally
+from ..report import WORTH, table_html
+from ..result import Result
+from ..worth import WITH, WITHOUT, sensitivity, verdict, worth_of
+from ._panel import STYLE, Panel, Run
+
+#: The prices that decide, each a field.
+DECIDING = ("snapshot_copy", "snapshot_compare", "snapshot_entry_write", "p2m_lookup", "propagate", "set_l1e_call")
+_EMPTY = '<div class="oos-empty">No run yet. Choose a recording and a processor, then press Run.</div>'
+
+
+class CostPanel(Panel):
+    """Pick a recording and a processor, run it with the snapshot and without, then change prices: no run is needed.
+
+    Parameters
+    ----------
+    recording, of : str
+        What is chosen to begin with.
+
+    Attributes
+    ----------
+    recording, processor : Dropdown
+    prices : dict of str to BoundedFloatText
+        By event, in cycles. Choosing a processor sets them.
+    table : DataFrame or None
+        The row of `oosbench.worth` that is shown.
+    """
+
+    def __init__(self, recording: str = "gcc", of: str = "Core 2 6420") -> None:
+        super().__init__()
+        wide = widgets.Layout(width="320px")
+        self.recording = widgets.Dropdown(
+            options=list(recordings.bundled().index), value=recording, description="Recording", layout=wide
+        )
+        self.processor = widgets.Dropdown(options=[*processors(), NAME], value=of, description="Processor", layout=wide)
+        self.prices = {
+            event: widgets.BoundedFloatText(
+                min=0,
+                max=1e6,
+                description=EVENTS[event].about,
+                style={"description_width": "260px"},
+                layout={"width": "350px"},
+            )
+            for event in DECIDING
+        }
+        self.table = None
+        self._pair: tuple[Result, Result] | None = None
+        self._base: Processor = processor(of)
+        self._setting = False
+        self._table, self._curve, self._tornado = widgets.HTML(_EMPTY), widgets.HTML(), widgets.HTML()
+        self._table.add_class("oos-table")
+        self._set_prices()
+        self.processor.observe(lambda change: self._choose(), "value")
+        for field in self.prices.values():
+            field.observe(lambda change: self._reprice(), "value")
+        row = widgets.Layout(flex_flow="row wrap", grid_gap="0 16px")
+        self.ui.children = [
+            widgets.HTML(STYLE),
+            widgets.HBox([self.recording, self.processor], layout=row),
+            widgets.Label("Prices in cycles; change one and the answer follows"),
+            widgets.HBox(list(self.prices.values()), layout=row),
+            self.buttons,
+            self.status,
+            self._table,
+            self._curve,
+            self._tornado,
+        ]
+
+    def work(self, run: Run) -> Callable[[], str]:
+        """Replay the recording without the snapshot and with it."""
+        name = self.recording.value
+        pair = tuple(run_each([name], [WITHOUT, WITH], progress=run.progress, cancelled=run.cancelled))
+
+        def show() -> str:
+            self._pair = pair
+            return self._redraw()
+
+        return show
+
+    def priced(self) -> Processor:
+        """Return the processor with the prices in the fields.
+
+        A price that was not touched keeps its range; one that was has none.
+        """
+        changed = {
+            event: field.value
+            for event, field in self.prices.items()
+            if field.value != round(self._base.prices[event].cycles, 3)
+        }
+        return self._base.replace(**changed) if changed else self._base
+
+    def _set_prices(self) -> None:
+        self._setting = True
+        for event, field in self.prices.items():
+            field.value = round(self._base.prices[event].cycles, 3)
+        self._setting = False
+
+    def _choose(self) -> None:
+        self.status.value = "Measuring this machine …" if self.processor.value == NAME else "Ready."
+        self._base = this_machine() if self.processor.value == NAME else processor(self.processor.value)
+        self._set_prices()
+        self._reprice()
+
+    def _reprice(self) -> None:
+        if self._pair is not None and not self._setting:
+            try:
+                self.status.value = self._redraw()
+            except CostError as error:
+                self.status.value = f'<span class="oos-error">{html.escape(str(error))}</span>'
+
+    def _redraw(self) -> str:
+        of = self.priced()
+        self.table = worth_of(*self._pair, [of], np.random.default_rng(0))
+        decides = sensitivity(*map(tally, self._pair), of)
+        curve = curves([of], draws=500)
+        self._table.value = table_html(self.table, WORTH)
+        self._curve.value = charts.as_html(
+            charts.break_even(curve, guests=self.table), charts.break_even_text(curve, guests=self.table)
+        )
+        self._tornado.value = charts.as_html(charts.tornado(decides), charts.tornado_text(decides))
+        return f"Done. {verdict(self.table)}"
