@@ -10,11 +10,12 @@ Nobody recorded a DDK build, so the choice of guest is a guess. How much hangs o
 every other family that exists in all modes, each calibrated on the same cell (without `adversary`, which is no
 workload). Some come nearer than the mix; to take one for that would be to tune.
 
-What comes out: every cell gains, and PAE gains most. Its kernels store an entry in two halves and each is emulated; of
-two zeros the second, at no entry's beginning, resets the heuristic that lets go of a table being cleared, so that no
-PAE table is ever let go of early. How much 32-bit and 64-bit guests gain is not reproduced, nor how much less two vCPUs
-gain: here a tenth of a point, there three to twelve. If vCPUs wait for each other, two gain more than one, which is the
-wrong way.
+What comes out: every cell gains, and PAE gains most. Emulation costs a PAE guest four times what it costs the others,
+for two reasons that weigh about the same: its kernels store an entry in two halves, each of which is emulated; and of
+the two zeros that clear one the second, at no entry's beginning, resets the heuristic by which a table being cleared is
+let go of, which so never happens. Out of sync all modes cost alike. How much 32-bit and 64-bit guests gain is not
+reproduced, nor how much less two vCPUs gain: here a tenth of a point, there three to twelve. If vCPUs wait for each
+other, two gain more than one, which is the wrong way.
 """
 
 from __future__ import annotations
