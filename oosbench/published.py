@@ -12,12 +12,13 @@ from .recordings import data_folder
 
 
 @cache
-def numbers() -> pd.DataFrame:
-    """Return all rows by id; `data/README.md` tells the columns.
-
-    Values are words as they stand in the file; `value` makes a number of one.
-    """
+def _rows() -> pd.DataFrame:
     return pd.read_csv(data_folder() / "published_numbers.csv", index_col="id", dtype=str, keep_default_na=False)
+
+
+def numbers() -> pd.DataFrame:
+    """Return all rows, as text, by id; `data/README.md` describes the columns. `value` makes a number of one."""
+    return _rows().copy()
 
 
 def value(row: str) -> float:
@@ -27,8 +28,13 @@ def value(row: str) -> float:
     ------
     PublishedError
         If there is no such row, or no number in it.
+
+    Examples
+    --------
+    >>> value("xen-oos-04")
+    409.0
     """
-    table = numbers()
+    table = _rows()
     if row not in table.index:
         near = ", ".join(get_close_matches(row, table.index, 4)) or "nothing like it"
         raise PublishedError(f"published_numbers.csv: there is no row {row!r}; there is {near}")

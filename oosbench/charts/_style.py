@@ -22,7 +22,9 @@ def figure_of_rows(rows: int, title: str, subtitle: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH, height), dpi=96, layout="constrained")
     axes = figure.subplots()
     axes.set_title(f"{title}\n", loc="left", fontsize=12, color=INK, fontweight="bold")
-    axes.text(0, 1.03, subtitle, transform=axes.transAxes, fontsize=9.5, color=INK)
+    axes.annotate(
+        subtitle, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", fontsize=9.5, color=INK
+    )
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(FAINT)
     axes.tick_params(colors=INK, length=0, labelsize=9.5)

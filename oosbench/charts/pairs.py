@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from ._style import FAINT, INK, MARKERS, PALETTE, figure_of_rows, label_rows
+
+_APART = 0.15  # rows, from one marker of a row to the next
 
 
 def pairs(
@@ -25,7 +27,7 @@ def pairs(
     ----------
     names : iterable of str
     series : mapping of str to numbers
-        At most five, as many numbers as names.
+        At most five, as many numbers as names; NaN for what is not known.
     title, subtitle : str
     style : str
         How a number is written at the axis.
@@ -36,14 +38,20 @@ def pairs(
     figure, axes = figure_of_rows(len(names), title, subtitle)
     everything = np.array(list(values.values()))
     for y in range(len(names)):
-        axes.plot([everything[:, y].min(), everything[:, y].max()], [y, y], color=FAINT, linewidth=3, zorder=1)
+        axes.plot(
+            [np.nanmin(everything[:, y]), np.nanmax(everything[:, y])], [y, y], color=FAINT, linewidth=3, zorder=1
+        )
     for i, (label, numbers) in enumerate(values.items()):
-        axes.scatter(numbers, range(len(names)), s=48, color=PALETTE[i], marker=MARKERS[i], label=label, zorder=2)
+        # What is equal stands one below the other.
+        y = np.arange(len(names)) + _APART * (i - (len(values) - 1) / 2)
+        axes.scatter(numbers, y, s=40, color=PALETTE[i], marker=MARKERS[i], label=label, zorder=2, clip_on=False)
     label_rows(axes, names)
     if logarithmic:
         axes.set_xscale("log")
+        wide = np.nanmax(everything) > 100 * np.nanmin(everything)
+        axes.xaxis.set_major_locator(LogLocator(numticks=6) if wide else LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_minor_locator(NullLocator())
-    elif everything.min() >= 0:
+    elif np.nanmin(everything) >= 0:
         axes.set_xlim(left=0)
     else:
         axes.set_xlim(right=0)
@@ -55,7 +63,7 @@ def pairs(
 
 def pairs_text(names: Iterable[str], series: Mapping[str, Iterable[float]], what: str, style: str) -> str:
     """Say what `pairs` shows."""
-    columns = [[style.format(x) for x in numbers] for numbers in series.values()]
+    columns = [["not known" if np.isnan(x) else style.format(x) for x in numbers] for numbers in series.values()]
     told = [
         f"{name}: " + ", ".join(f"{label} {x}" for label, x in zip(series, row, strict=True))
         for name, *row in zip(names, *columns, strict=True)

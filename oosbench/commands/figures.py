@@ -25,7 +25,9 @@ def _published(options: argparse.Namespace) -> None:
         figure = FIGURES[name]
         with tqdm(desc=name, leave=False, disable=None) as bar:
             table = figure.table(lambda done, total, bar=bar: bar.update(done - bar.n))
-        print(f"{name}\n  calibrated: {figure.CALIBRATED}\n  predicted: {figure.PREDICTED}\n  trust: {figure.TRUST}")
+        print(name)
+        for line in ("CALIBRATED", "PREDICTED", "TRUST", "MISSES"):
+            print(f"  {line.lower()}: {getattr(figure, line)}")
         print(table.to_string(index=False, float_format=lambda x: f"{x:,.4g}"))
         print()
         if options.out is not None:

@@ -1,8 +1,8 @@
 """Published figures, each beside what the model says: a file per figure.
 
-Each has `table`, which gives published and modelled numbers side by side, `chart` and `chart_text`, and three lines:
-what was `CALIBRATED`, what is `PREDICTED`, and the word of `TRUST` that the publication's numbers have. None was tuned
-until it fitted; where the model misses, the table says by how much.
+Each has `table`, which gives published and modelled numbers side by side, `chart` and `chart_text`, and four lines:
+what was `CALIBRATED`, what is `PREDICTED`, the word of `TRUST` that the publication's numbers have, and what the model
+`MISSES`. None was tuned until it fitted; where the model misses, the table says by how much.
 """
 
 from __future__ import annotations

@@ -1,14 +1,16 @@
 """Adams & Agesen, ASPLOS 2006: what a page-table write, a page fault and a process cost on the first VT-x processor.
 
-Their hardware VMM traps and emulates, as `emulate` does. The price of an emulated instruction is what their ptemod
-leaves when the round trip is taken off; so ptemod is theirs again but for the work around it. Their guest is Linux 2.6
-of 2005, forkwait a process that forks and waits 40,000 times.
+Their hardware VMM traps and emulates, as `emulate` does. Compared is what the hypervisor adds: its time less the native
+time. The price of an emulated instruction is what their ptemod leaves when the round trip is taken off; so ptemod is
+theirs again but for the work around it.
 
-Reproduced: that a fault costs about what a page-table write does, some ten thousand cycles (here it is half as much
-again: the model has the kernel's store emulated as well). Not reproduced: forkwait, where the model's process costs
-five times theirs, since it is one that also starts a program and does some work.
+forkwait is a process that forks and waits 40,000 times. How large it was is not known: here it has 16 pages of its own
+and 48 of files, and the child, before it ends, writes 4 of those and runs in 16 of these; the range is that of half and
+of double, in a 32-bit guest. The model falls short by seventeen times. It counts what the shadow code does, and a
+table that is filled before anybody runs on it costs it nothing; Linux 2.6.11 also copied the entries of file pages at
+fork, and what their VMM did at each switch of processes is not known.
 
-The software VMM, which translates binaries, is not modelled. Native is not either: it stands for comparison.
+The software VMM, which translates binaries, is not modelled.
 """
 
 from __future__ import annotations
@@ -20,9 +22,8 @@ from matplotlib.figure import Figure
 
 from ..charts import pairs, pairs_text
 from ..costs import cost, processor
-from ..events import CR3
 from ..experiment import run_each
-from ..guests import generate
+from ..guests import Kernel
 from ..primitives import tally
 from ..published import value
 from ..trace import Trace
@@ -30,10 +31,12 @@ from ..trace import Trace
 CALIBRATED = "the price of emulating an instruction, on ptemod"
 PREDICTED = "pgfault, and a process of forkwait"
 TRUST = "secondary"
+MISSES = "forkwait, by more than ten times; the software VMM, which is not modelled"
 
 PROCESSOR = "Prescott"
 _MANY = 2000
 _PROCESSES = 40_000  # of forkwait
+_SIZES = {"low": 0.5, "model": 1, "high": 2}
 
 
 def _cycles(trace: Trace) -> float:
@@ -81,38 +84,69 @@ def _pgfault() -> float:
     return (cycles(400) - cycles(1)) / 399
 
 
-def _forkwait() -> float:
-    """Return what a process costs that forks and waits: that of `fork_exec`, per address space that is born."""
-    trace = generate("fork_exec", 60_000, levels=3, seed=1)
-    roots = len(set(trace.events.address[trace.events.op == CR3].tolist()))
-    return _cycles(trace) / roots
+def forkwait(times: int, size: float = 1) -> Trace:
+    """Return a guest that forks and waits so many times.
+
+    Parameters
+    ----------
+    times : int
+    size : float
+        Of the process, see above.
+    """
+    own, files, written, run = (int(pages * size) for pages in (16, 48, 4, 16))
+    kernel = Kernel(levels=2)
+    parent = kernel.spawn()
+    code = kernel.map(parent, files, kernel.file(files), writable=False)
+    data = kernel.map(parent, own)
+    kernel.run(parent)
+    kernel.touch(code, range(files), "x", around=1)
+    kernel.touch(data, range(own), "w")
+    for _ in range(times):
+        child = kernel.fork(parent)
+        kernel.touch(data, range(2), "w")
+        kernel.run(child)
+        kernel.touch(code._replace(process=child), range(run), "x", around=1)
+        kernel.touch(data._replace(process=child), range(written), "w")
+        kernel.end(child)
+        kernel.run(parent)
+        kernel.touch(data, range(2), "w")
+    return kernel.trace("forkwait")
+
+
+def _forkwait(size: float) -> float:
+    """Return what one more process costs."""
+    few, many = 10, 50
+    return (_cycles(forkwait(many, size)) - _cycles(forkwait(few, size))) / (many - few)
 
 
 def table(progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
-    """Return one row per nano-benchmark: cycles native, published for the hardware VMM, modelled, and the ratio."""
-    ghz = processor(PROCESSOR).ghz
-    spawn = (value("aa06-03") - value("aa06-01")) / _PROCESSES * ghz * 1e9
-    native = value("aa06-01") / _PROCESSES * ghz * 1e9
+    """Return one row per nano-benchmark: cycles that the hypervisor adds, published and modelled, and their ratio.
+
+    `native` stands for comparison; `low` and `high` are the range over the size of a process of forkwait.
+    """
+    cycles = processor(PROCESSOR).ghz * 1e9 / _PROCESSES
+    ptemod, pgfault = _ptemod(), _pgfault()
     rows = [
-        ("ptemod", value("aa06-09"), value("aa06-11"), _ptemod()),
-        ("pgfault", value("aa06-12"), value("aa06-14"), _pgfault()),
-        ("forkwait, a process", native, spawn, _forkwait()),
+        ("ptemod", value("aa06-09"), value("aa06-11"), ptemod, ptemod, ptemod),
+        ("pgfault", value("aa06-12"), value("aa06-14"), pgfault, pgfault, pgfault),
+        ("forkwait, a process", value("aa06-01") * cycles, value("aa06-03") * cycles, *map(_forkwait, _SIZES.values())),
     ]
     if progress is not None:
         progress(3, 3)
-    frame = pd.DataFrame(rows, columns=["benchmark", "native", "published", "model"])
+    frame = pd.DataFrame(rows, columns=["benchmark", "native", "hardware_vmm", *_SIZES])
+    frame.insert(3, "published", frame.hardware_vmm - frame.native)
     frame["ratio"] = frame.model / frame.published
     return frame
 
 
 def chart(frame: pd.DataFrame) -> Figure:
-    """Draw published and modelled cycles, and native ones."""
+    """Draw the cycles that a hypervisor adds, published and modelled, and native ones."""
     series = {"native": frame.native, "published": frame.published, "model": frame.model}
     return pairs(
         frame.benchmark,
         series,
         "Trap and emulate, 2006",
-        "cycles on a Pentium 4 at 3.8 GHz (logarithmic)",
+        "cycles that the hypervisor adds, Pentium 4 at 3.8 GHz (logarithmic)",
         "{:,.0f}",
         True,
     )
@@ -121,4 +155,4 @@ def chart(frame: pd.DataFrame) -> Figure:
 def chart_text(frame: pd.DataFrame) -> str:
     """Say what `chart` shows."""
     series = {"published": frame.published, "model": frame.model}
-    return pairs_text(frame.benchmark, series, "Cycles of trap and emulate", "{:,.0f}")
+    return pairs_text(frame.benchmark, series, "Cycles that trap and emulate adds", "{:,.0f}")

@@ -8,6 +8,7 @@ tables of the inner levels filled), 2(n + 1) traps and 4(n + 1) switches with sh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pandas as pd
@@ -15,10 +16,12 @@ from matplotlib.figure import Figure
 
 from ..charts import pairs, pairs_text
 from ..published import numbers, value
+from ..rivals.nested import NATIVE, TWO_DIMENSIONAL
 
 CALIBRATED = "nothing"
-PREDICTED = "references of walks, traps and switches"
-TRUST = "primary for the averages (Park et al., 2022), secondary for the traps (PVM, 2023)"
+PREDICTED = "references of walks at worst, traps and switches; averages with walk caches are taken, not predicted"
+TRUST = "arithmetic for 24, primary for the averages (Park et al., 2022), secondary for traps (PVM, 2023)"
+MISSES = "averages with walk caches need a model of those caches; `oosbench.rivals.nested` takes them as they are"
 
 
 def references(guest: int, host: int = 0) -> int:
@@ -44,28 +47,58 @@ def traps(levels: int, shadow: bool) -> tuple[int, int]:
     return count, 2 * count
 
 
+def at(formula: str, levels: int) -> int:
+    """Return what a formula in n, as published, gives for so many levels.
+
+    Examples
+    --------
+    >>> at("2(n+1)", 4), at("2n+4", 4)
+    (10, 12)
+    """
+    factor, bracket, constant = re.fullmatch(r"(\d*)(\(?)n\+(\d+)\)?", formula).groups()
+    times = int(factor or 1)
+    return times * (levels + int(constant)) if bracket else times * levels + int(constant)
+
+
 def table(progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
-    """Return one row per quantity for four levels: closed form, and what was published (a number or a formula)."""
+    """Return one row per quantity for four levels: what the closed form gives, and what was published.
+
+    `formula` is what the publication has, if that is no number, and `taken` says that the model takes the number over.
+    """
     if progress is not None:
         progress(1, 1)
+    native = re.search(r"native 4-level walk = (\d+)", numbers().note["hap-10"])[1]
     rows = [
-        ("walk, one dimension, worst", references(4), "4"),
-        ("walk, two dimensions, worst", references(4, 4), "24"),
-        ("walk, one dimension, cached", value("walk-01"), numbers().value["walk-01"]),
-        ("walk, two dimensions, cached", value("walk-02"), numbers().value["walk-02"]),
-        ("traps, EPT on EPT", traps(4, False)[0], numbers().value["pvm-04"]),
-        ("traps, shadow on EPT", traps(4, True)[0], numbers().value["pvm-05"]),
+        ("walk, one dimension, worst", references(4), float(native), "", False),
+        ("walk, two dimensions, worst", references(4, 4), value("hap-10"), "nm+n+m", False),
+        ("walk, one dimension, cached", NATIVE, value("walk-01"), "", True),
+        ("walk, two dimensions, cached", TWO_DIMENSIONAL, value("walk-02"), "", True),
     ]
-    return pd.DataFrame(rows, columns=["quantity", "four_levels", "published"])
+    for name, number, shadow in (("EPT on EPT", "pvm-04", False), ("shadow on EPT", "pvm-05", True)):
+        row = numbers().loc[number]
+        switches = re.search(r"with (\S+) world switches", row.note)[1]
+        for what, count, formula in zip(("traps", "switches"), traps(4, shadow), (row.value, switches), strict=True):
+            rows.append((f"{what}, {name}", count, at(formula, 4), formula, False))
+    return pd.DataFrame(rows, columns=["quantity", "model", "published", "formula", "taken"])
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    return [f"{row.quantity}{' (taken)' if row.taken else ''}" for row in frame.itertuples()]
 
 
 def chart(frame: pd.DataFrame) -> Figure:
     """Draw the numbers for four levels."""
     return pairs(
-        frame.quantity, {"four levels": frame.four_levels}, "Walks and traps", "memory references, or traps", "{:g}"
+        _names(frame),
+        {"published": frame.published, "model": frame.model},
+        "Walks and traps, four levels",
+        "memory references, traps, or world switches",
+        "{:g}",
     )
 
 
 def chart_text(frame: pd.DataFrame) -> str:
     """Say what `chart` shows."""
-    return pairs_text(frame.quantity, {"four levels": frame.four_levels}, "Walks and traps", "{:g}")
+    return pairs_text(
+        _names(frame), {"published": frame.published, "model": frame.model}, "Walks and traps, four levels", "{:g}"
+    )
