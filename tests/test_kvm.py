@@ -135,7 +135,8 @@ def test_a_changed_entry_is_dropped_at_cr3_and_refilled_by_a_fault():
 
 def test_a_table_is_brought_into_sync_before_it_is_linked():
     # The leaf table is changed out of sync, then linked at another address: no flush is needed to see the change there.
-    text = GUEST + "ACCESS 0 0x2000 r u\nWRITE 0 0x200010 0x102067\nWRITE 0 0x201010 0x4067\nACCESS 0 0x402000 r u\n"
+    text = GUEST + "ACCESS 0 0x2000 r u\nWRITE 0 0x200010 0x102067\nWRITE 0 0x201010 0x4067\n"
+    text += "ACCESS 0 0x401000 r u\nACCESS 0 0x402000 r u\n"  # the first links it, the second finds what is there
     _, results = replay(Trace.from_text(text), keep_outcomes=True)
     assert results[-1].place == 0x102000
 
