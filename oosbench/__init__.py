@@ -18,8 +18,10 @@ from . import recordings as recordings
 from . import splice as splice
 from .difference import first_difference as first_difference
 from .errors import BadInput as BadInput
+from .errors import CostError as CostError
 from .errors import GuestError as GuestError
 from .errors import PresetError as PresetError
+from .errors import PublishedError as PublishedError
 from .errors import RecordingError as RecordingError
 from .errors import TraceError as TraceError
 from .experiment import compare as compare

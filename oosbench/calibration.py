@@ -1,7 +1,7 @@
 """The prices that decide, measured on the machine that runs this, with the engine's own compiled code.
 
 Three of them: a page copied; an entry compared with the snapshot; an entry derived anew. Each is timed many times in
-batches of at least a millisecond, and the range is that from the fastest batch to the 90th percentile. The price of
+batches of a thousand, and the range is that from the fastest batch to the 90th percentile. The price of
 exits and the like cannot be measured from a process; those are taken from another processor.
 """
 
@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter_ns
+from timeit import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -23,11 +23,11 @@ from .costs import Price, Processor, processor
 from .machine import Machine
 from .presets import preset
 from .shadow import kernels
+from .shadow.state import INVALID, Domain
 
 NAME = "this machine"
 BASE = "Broadwell"  # the latest there are prices of exits for
-_BATCHES = 25
-_BATCH_NS = 2_000_000
+_BATCHES, _MANY = 25, 1000
 _COLD_PAGES = 16384  # 64 MiB read and 64 MiB written
 _USUAL_GHZ = 3.0  # if the system does not tell
 
@@ -44,53 +44,40 @@ class Measured(NamedTuple):
         return Measured(*(max(a - other.ns, 0) / share for a in self))
 
 
-def _time(run: Callable[[int], None], batches: int = _BATCHES) -> Measured:
-    """Return what one of many takes."""
-    run(1)
-    times = 1
-    while True:
-        start = perf_counter_ns()
-        run(times)
-        if perf_counter_ns() - start >= _BATCH_NS:
-            break
-        times *= 2
-    found = []
-    for _ in range(batches):
-        start = perf_counter_ns()
-        run(times)
-        found.append((perf_counter_ns() - start) / times)
-    return Measured(float(np.median(found)), min(found), float(np.percentile(found, 90)))
+def _measured(seconds: list[float], times: int) -> Measured:
+    ns = np.array(seconds) * 1e9 / times
+    return Measured(float(np.median(ns)), float(ns.min()), float(np.percentile(ns, 90)))
 
 
-def _machine(name: str, present: int) -> Machine:
-    """Return a machine with one table out of sync, in slot 1 of vCPU 0, `present` entries of it in its shadow."""
+def _time(run: Callable[[int], None]) -> Measured:
+    """Return what one of many takes; a batch is a few milliseconds at most."""
+    return _measured(repeat(lambda: run(_MANY), number=1, repeat=_BATCHES), _MANY)
+
+
+def _out_of_sync(name: str, present: int) -> tuple[Domain, int]:
+    """Return a machine with one table out of sync, `present` entries of it in its shadow, and the slot of vCPU 0."""
     trace = episode_trace(Episode(present, 1))
     machine = Machine(trace, preset(name).replace(prefetch=False))
     machine.run(stop=len(trace.events) - 1)  # all but the CR3 load that brings it back
-    return machine
+    return machine.domain, int(np.flatnonzero(machine.domain.vcpus[0].oos != INVALID)[0])
 
 
 def _pass(name: str, present: int) -> Measured:
     """Return what a content pass takes that finds nothing changed."""
-    machine = _machine(name, present)
-    slot = int(np.flatnonzero(machine.domain.vcpus[0].oos >= 0)[0])
-    return _time(lambda times: kernels.content_passes(machine.domain, 0, slot, times))
+    domain, slot = _out_of_sync(name, present)
+    kernels.content_passes(domain, 0, slot, 1)
+    return _time(lambda times: kernels.content_passes(domain, 0, slot, times))
 
 
 def _cold_copy() -> Measured:
-    trace = episode_trace(Episode(1, 1))
-    large = type(trace)(4, 2, 2 * _COLD_PAGES, 2 * _COLD_PAGES, trace.events, "cold")
-    domain = Machine(large, "oos-snapshot").domain
+    """Return what the copy of a page takes that is in no cache."""
+    trace = replace(episode_trace(Episode(1, 1)), guest_pages=2 * _COLD_PAGES, shadow_pages=2 * _COLD_PAGES)
+    domain = Machine(trace, "oos-snapshot").domain
     first = _COLD_PAGES // 2
     domain.memory[first : first + _COLD_PAGES] = 1  # a page never written is not there
     domain.tables[first : first + _COLD_PAGES] = 1
-    found = []
-    kernels.cold_copies(domain, first, _COLD_PAGES, first)
-    for _ in range(9):
-        start = perf_counter_ns()
-        kernels.cold_copies(domain, first, _COLD_PAGES, first)
-        found.append((perf_counter_ns() - start) / _COLD_PAGES)
-    return Measured(float(np.median(found)), min(found), float(np.percentile(found, 90)))
+    seconds = repeat(lambda: kernels.cold_copies(domain, first, _COLD_PAGES, first), number=1, repeat=10)
+    return _measured(seconds[1:], _COLD_PAGES)
 
 
 def measure() -> pd.DataFrame:
@@ -107,9 +94,8 @@ def measure() -> pd.DataFrame:
         - derive: an entry derived anew that comes out as it was, likewise
         - copy and compare: both together, as far as they add to a resync of a full page
     """
-    machine = _machine("oos-snapshot", 511)
-    slot = int(np.flatnonzero(machine.domain.vcpus[0].oos >= 0)[0])
-    hot = _time(lambda times: kernels.copies(machine.domain, 0, slot, times))
+    domain, slot = _out_of_sync("oos-snapshot", 511)
+    hot = _time(lambda times: kernels.copies(domain, 0, slot, times))
     empty = _pass("oos-snapshot", 1)
     compare = _pass("oos-snapshot", 511).less(empty, 510)
     derive = _pass("oos-fixups", 511).less(empty, 510)

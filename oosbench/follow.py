@@ -180,30 +180,52 @@ def _store(f, levels, place, value, length, row, record):
 
 
 @jit
-def _translate(f, levels, v, va, by_user):
-    """Return the guest-physical address that a store of vCPU `v` to `va` goes to, -1 if it does not happen."""
+def find_leaf(f, levels, v, va, must):
+    """Walk the guest's own tables, as the processor of vCPU `v` would.
+
+    Parameters
+    ----------
+    f : Following, or anything with `memory` and `roots`
+    must : int
+        Bits that every entry on the way must have.
+
+    Returns
+    -------
+    frame, index : int
+        The entry that maps `va`; the frame is -1 if there is none.
+    place : int
+        The guest-physical address behind `va`, -1 likewise.
+    """
     if f.roots[v] == _NONE:
-        return _NONE
+        return _NONE, 0, _NONE
     table = f.roots[v] >> 12
-    must = P | (RW if by_user or f.wp[v] else 0) | (US if by_user else 0)
     for level in range(levels, 0, -1):
         index = guest_index(va, level, levels)
+        needed = must
         if levels == 3 and level == 3:
             index += (f.roots[v] & 4095) >> 3
+            needed = P
         if table >= len(f.memory):
-            return _NONE
+            return _NONE, 0, _NONE
         value = get_entry(f.memory[table], index, levels)
-        if value & (P if levels == 3 and level == 3 else must) != (P if levels == 3 and level == 3 else must):
-            return _NONE
+        if value & needed != needed:
+            return _NONE, 0, _NONE
         if level == 1:
-            return frame_of(value) << 12 | (va & 4095)
+            return table, index, frame_of(value) << 12 | (va & 4095)
         if not _is_link(value, level, levels):
             if level > 2:
-                return _NONE
+                return _NONE, 0, _NONE
             inside = (1 << (22 if levels == 2 else 21)) - 1
-            return (frame_of(value) << 12 & ~inside) | (va & inside)
+            return table, index, (frame_of(value) << 12 & ~inside) | (va & inside)
         table = frame_of(value)
-    return _NONE
+    return _NONE, 0, _NONE
+
+
+@jit
+def _translate(f, levels, v, va, by_user):
+    """Return the guest-physical address that a store of vCPU `v` to `va` goes to, -1 if it does not happen."""
+    must = P | (RW if by_user or f.wp[v] else 0) | (US if by_user else 0)
+    return find_leaf(f, levels, v, va, must)[2]
 
 
 @entry

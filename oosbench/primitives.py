@@ -86,7 +86,7 @@ EVENTS: Mapping[str, Event] = {
     "snapshot_entry_write": Event("snapshot copy", "an entry of a snapshot written", _counter("snapshot_writes")),
     "snapshot_lookup": Event("snapshot copy", "a look for the snapshot of a page", _counter("snapshot_lookups")),
     "resync_entries_tested": Event("compare", "a shadow entry looked at by a resync", _counter("resync_tested")),
-    "snapshot_compare": Event("compare", "a guest entry compared with what is kept", _counter("snapshot_compare")),
+    "snapshot_compare": Event("compare", "an entry compared with what is kept", _counter("snapshot_compare")),
     "line_compare": Event("compare", "a cache line compared with what is kept", _counter("line_compare")),
     "p2m_lookup": Event("propagate", "a frame looked up by its gfn", _counter("p2m_lookup")),
     "propagate": Event("propagate", "a shadow entry derived", _counter("propagate")),

@@ -1,4 +1,4 @@
-"""Compiling ahead of time, with progress: a minute once, a fifth of a second afterwards."""
+"""Compiling ahead of time, with progress: a minute and a half once, a fifth of a second afterwards."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from .costs import Processor, processor, processors
+from .costs import Processor, cost, processor, processors
 from .experiment import Progress, run_each
 from .presets import Preset
 from .presets import preset as find_preset
@@ -28,6 +28,13 @@ DRAWS = 4000
 RANGE = (5, 95)  # percentiles
 
 
+def _fewer(without: Tally, with_it: Tally) -> pd.Series:
+    """Return how many fewer events there are with the snapshot, where that is not nothing."""
+    without, with_it = same_guest([without, with_it])
+    fewer = without.events - with_it.events
+    return fewer[fewer != 0]
+
+
 def net(without: Tally, with_it: Tally, of: Processor) -> pd.Series:
     """Return the cycles saved by each event, from a run without the snapshot and one with it; losses are negative.
 
@@ -36,10 +43,8 @@ def net(without: Tally, with_it: Tally, of: Processor) -> pd.Series:
     CostError
         If the two are not of the same guest, or an event that differs has no price.
     """
-    without, with_it = same_guest([without, with_it])
-    saved = without.events - with_it.events
-    saved = saved[saved != 0]
-    return pd.Series(saved.to_numpy() * of.vector(saved.index), saved.index, name=of.name)
+    fewer = _fewer(without, with_it)
+    return pd.Series(fewer.to_numpy() * of.vector(fewer.index), fewer.index, name=of.name)
 
 
 def net_draws(
@@ -51,10 +56,8 @@ def net_draws(
     -------
     float64[draws]
     """
-    without, with_it = same_guest([without, with_it])
-    saved = without.events - with_it.events
-    saved = saved[saved != 0]
-    return of.draw(saved.index, rng, draws) @ saved.to_numpy(float)
+    fewer = _fewer(without, with_it)
+    return of.draw(fewer.index, rng, draws) @ fewer.to_numpy(float)
 
 
 def worth_of(
@@ -65,10 +68,9 @@ def worth_of(
     pair = tally(without), tally(with_it)
     rows = []
     for one in of:
-        saved = net(*pair, one)
+        saved = float(net(*pair, one).sum())
         low, high = np.percentile(net_draws(*pair, one, rng, draws), RANGE)
-        whole = pair[0].events[pair[0].events > 0]
-        before = float(whole.to_numpy() @ one.vector(whole.index))
+        before = float(cost(pair[0], one).cycles["total"])
         rows.append(
             {
                 "recording": with_it.trace.name,
@@ -77,11 +79,12 @@ def worth_of(
                 "snapshot_copies": int(c.snapshot_copies),
                 "snapshot_writes": int(c.snapshot_writes),
                 "propagations_avoided": int(pair[0].events.propagate - pair[1].events.propagate),
-                "net_cycles": float(saved.sum()),
+                "net_cycles": saved,
                 "net_cycles_low": float(low),
                 "net_cycles_high": float(high),
-                "net_us": float(saved.sum()) / (1000 * one.ghz),
-                "share": float(saved.sum()) / before,
+                "net_us": saved / (1000 * one.ghz),
+                "cycles_without": before,
+                "share": saved / before,
                 "processor": one.name,
             }
         )
@@ -132,7 +135,8 @@ def worth(
         net_cycles_low       and the range over the uncertainty of the prices,
         net_cycles_high      the 5th and the 95th percentile
         net_us               `net_cycles` at the processor's clock, in µs
-        share                `net_cycles` over all that shadow paging costs without the snapshot, exits included
+        cycles_without       cycles that all of shadow paging costs without the snapshot, exits included
+        share                `net_cycles` over these
         processor            whose prices
         ==================== =====================================================================================
 
@@ -155,7 +159,8 @@ def verdict(table: pd.DataFrame) -> str:
     of = f"{guests} guest{'s' * (guests != 1)} and {machines} processor{'s' * (machines != 1)}"
     saves = (table.net_cycles > 0).sum()
     surely = (table.net_cycles_low > 0).sum()
-    share = f"{table.share.min():.1%} to {table.share.max():.1%} of what shadow paging costs there"
+    least, most = (f"{share:.1%}" for share in (table.share.min(), table.share.max()))
+    share = f"{least if least == most else f'{least} to {most}'} of what shadow paging costs there"
     if surely == len(table):
         return f"The snapshot pays on all of {of}, whatever the prices within their ranges: it saves {share}."
     if saves == len(table):
@@ -183,7 +188,7 @@ def sensitivity(without: Tally, with_it: Tally, of: str | Processor) -> pd.DataF
     """
     of = processor(of)
     saved = net(without, with_it, of)
-    less = (without.events - with_it.events)[saved.index]
+    less = _fewer(without, with_it)
     prices = [of.prices[event] for event in saved.index]
     table = pd.DataFrame(
         {

@@ -159,6 +159,7 @@ def test_the_answer_on_every_recording():
 def test_a_verdict_is_not_always_yes():
     dear = processor("Merom").replace(snapshot_copy=1e6)
     assert verdict(worth(["sqlite"], [dear])).startswith("The snapshot pays in 0 of 1 cases of 1 guest and 1 processor")
+    assert " to " not in verdict(worth(["sqlite"], ["Merom"])).partition("saves")[2]
     doubtful = processor("Merom").replace(snapshot_copy=Price(500, 0, 1e6))
     assert "could turn that round" in verdict(worth(["sqlite"], [doubtful]))
 
@@ -176,7 +177,7 @@ def test_the_price_that_decides_stands_first(pair):
     dear = net(*pair, processor("Merom").replace(p2m_lookup=price.high)).sum()
     assert table.high["p2m_lookup"] == pytest.approx(dear)
     assert table.swing.is_monotonic_decreasing
-    assert "a frame looked up by its gfn (none)" in charts.tornado_text(table)
+    assert "a frame looked up by its gfn (no source)" in charts.tornado_text(table)
     assert len(charts.as_png(charts.tornado(table))) > 10_000
 
 

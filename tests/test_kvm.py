@@ -153,6 +153,20 @@ def test_three_writes_to_an_upper_table_without_use_throw_it_out():
     assert counts(used)["page_free"] == counts(two)["page_free"]
 
 
+@pytest.mark.parametrize("tail", ["", "WP 0 0\nACCESS 0 0x1000 r u\n"])
+def test_an_access_that_writes_an_upper_table_is_no_end(tail):
+    window = "POKE 0x2008 0x6067\nPOKE 0x6000 0x7067\nPOKE 0x7000 0x3063\nCR3"
+    trace = Trace.from_text(GUEST.replace("CR3", window) + tail + "ACCESS 0 0x40000000 w s\n")
+    assert complaints(trace) == []
+    assert replay(trace, keep_outcomes=True)[1].outcome[-1] == EMUL
+
+
+def test_without_write_protection_a_supervisor_stores_where_it_may_only_read():
+    read_only = GUEST.replace("POKE 0x4008 0x100067", "POKE 0x4008 0x100065")
+    for access in ("WRITE 0 0x1000 7\n", "ACCESS 0 0x1000 w s\n"):
+        assert complaints(Trace.from_text(read_only + "WP 0 0\n" + access)) == []
+
+
 def test_the_same_trace_gives_the_same_tally():
     trace = open_trace("sqlite")
     assert kvm(trace).events.equals(kvm(trace).events)

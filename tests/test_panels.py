@@ -161,3 +161,16 @@ def test_the_cost_panel_follows_its_prices_without_a_run():
     assert cheap > 0
     assert 'alt="Tornado chart: ' in panel._tornado.value
     assert 'alt="Line chart: ' in panel._curve.value
+
+
+def test_this_machine_is_measured_in_a_run():
+    panel = CostPanel("sqlite")
+    panel.processor.value = "this machine"  # begins one
+    assert panel.run.disabled
+    assert panel.wait(60)
+    assert panel.table.processor[0] == "this machine"
+    assert panel.prices["snapshot_copy"].value != 512
+    panel.processor.value = "Merom"
+    assert panel.prices["snapshot_copy"].value == 512
+    panel.processor.value = "this machine"  # it is known now
+    assert panel.table.processor[0] == "this machine"

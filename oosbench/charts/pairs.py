@@ -20,6 +20,7 @@ def pairs(
     subtitle: str,
     style: str,
     logarithmic: bool = False,
+    spans: tuple[str, Iterable[float], Iterable[float]] | None = None,
 ) -> Figure:
     """Draw a row for each name, in it a marker for each series.
 
@@ -32,15 +33,15 @@ def pairs(
     style : str
         How a number is written at the axis.
     logarithmic : bool
+    spans : tuple, optional
+        A line behind the markers of each row: what it is called, and its ends. Default: from the least to the most.
     """
     names = list(names)
     values = {label: np.asarray(list(numbers), float) for label, numbers in series.items()}
     figure, axes = figure_of_rows(len(names), title, subtitle)
     everything = np.array(list(values.values()))
-    for y in range(len(names)):
-        axes.plot(
-            [np.nanmin(everything[:, y]), np.nanmax(everything[:, y])], [y, y], color=FAINT, linewidth=3, zorder=1
-        )
+    called, low, high = spans or (None, np.nanmin(everything, axis=0), np.nanmax(everything, axis=0))
+    axes.hlines(range(len(names)), list(low), list(high), color=FAINT, linewidth=3, label=called, zorder=1)
     for i, (label, numbers) in enumerate(values.items()):
         # What is equal stands one below the other.
         y = np.arange(len(names)) + _APART * (i - (len(values) - 1) / 2)
@@ -54,7 +55,7 @@ def pairs(
     elif np.nanmin(everything) >= 0:
         axes.set_xlim(left=0)
     else:
-        axes.set_xlim(right=0)
+        axes.axvline(0, color=INK, linewidth=0.8)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: style.format(x)))
     axes.tick_params(colors=INK)
     axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.1), ncols=3, frameon=False, fontsize=9.5)

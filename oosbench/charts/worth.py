@@ -16,14 +16,18 @@ def _percent(axis) -> None:
     axis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:.0f} %"))
 
 
+def _source(trust: str) -> str:
+    return "no source" if trust == "none" else trust
+
+
 def worth(table: pd.DataFrame) -> Figure:
     """Draw what share of the cost of shadow paging the snapshot saves.
 
     Parameters
     ----------
     table : DataFrame
-        From `oosbench.worth`, of at most five processors: a row of the chart for each guest, in it a marker and a range
-        for each processor.
+        From `oosbench.worth.worth`, of at most five processors: a row of the chart for each guest, in it a marker and a
+        range for each processor.
     """
     guests = table.recording.drop_duplicates().tolist()
     figure, axes = figure_of_rows(
@@ -34,9 +38,9 @@ def worth(table: pd.DataFrame) -> Figure:
     parts = list(table.groupby("processor", sort=False))
     for i, (name, part) in enumerate(parts):
         y = np.array([guests.index(guest) for guest in part.recording]) + 0.68 * ((i + 0.5) / len(parts) - 0.5)
-        scale = part.share / part.net_cycles
         colour = PALETTE[i % len(PALETTE)]
-        axes.hlines(y, scale * part.net_cycles_low, scale * part.net_cycles_high, color=colour, linewidth=2)
+        low, high = (part[end] / part.cycles_without for end in ("net_cycles_low", "net_cycles_high"))
+        axes.hlines(y, low, high, color=colour, linewidth=2)
         axes.scatter(part.share, y, s=44, color=colour, marker=MARKERS[i % len(MARKERS)], label=name, zorder=3)
     axes.axvline(0, color=INK, linewidth=0.8)
     label_rows(axes, guests)
@@ -67,7 +71,7 @@ def break_even(
     simulated : DataFrame, optional
         From `oosbench.breakeven.simulated`: what the machines found.
     guests : DataFrame, optional
-        From `oosbench.worth`: each recording stands where its compared and dirty entries put it.
+        From `oosbench.worth.worth`: each recording stands where its compared and dirty entries put it.
     """
     figure, axes = figure_of_rows(
         10,
@@ -156,13 +160,7 @@ def tornado(table: pd.DataFrame, most: int = 9) -> Figure:
                   edgecolor="white")  # fmt: skip
     axes.axvline(base, color=INK, linewidth=1)
     axes.axvline(0, color=INK, linewidth=0.8, linestyle=":")
-    label_rows(
-        axes,
-        [
-            f"{about}\n({'no source' if trust == 'none' else trust})"
-            for about, trust in zip(shown.about, shown.trust, strict=True)
-        ],
-    )
+    label_rows(axes, [f"{row.about}\n({_source(row.trust)})" for row in shown.itertuples()])
     axes.tick_params(axis="y", labelsize=8.5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1e6:g} M"))
     axes.set_xlabel(f"net cycles saved ({table.attrs['trace']} on {table.attrs['processor']})", fontsize=9.5, color=INK)
@@ -172,5 +170,7 @@ def tornado(table: pd.DataFrame, most: int = 9) -> Figure:
 
 def tornado_text(table: pd.DataFrame) -> str:
     """Say what `tornado` shows."""
-    told = [f"{row.about} ({row.trust}): {row.low:,.0f} to {row.high:,.0f}" for row in table.head(3).itertuples()]
+    told = [
+        f"{row.about} ({_source(row.trust)}): {row.low:,.0f} to {row.high:,.0f}" for row in table.head(3).itertuples()
+    ]
     return f"Tornado chart: net cycles saved as one price goes through its range. {'; '.join(told)}."

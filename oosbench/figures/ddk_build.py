@@ -25,10 +25,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
-from ..charts import pairs_text
-from ..charts._style import FAINT, INK, MARKERS, PALETTE, figure_of_rows, label_rows
+from ..charts import pairs, pairs_text
 from ..costs import cost
 from ..experiment import run_each
 from ..guests import FAMILIES, generate
@@ -143,23 +141,18 @@ def table(progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
 
 def chart(frame: pd.DataFrame) -> Figure:
     """Draw the change of each cell, published and modelled, and the range of other guests."""
-    figure, axes = figure_of_rows(
-        len(frame),
+    return pairs(
+        [f"{row.guest}\n(calibrated)" if row.calibrated else row.guest for row in frame.itertuples()],
+        {
+            "published": frame.change,
+            "model": frame.model_change,
+            "model, vCPUs that wait": frame.model_waiting.where(~frame.guest.str.contains("1 vCPU")),
+        },
         "The DDK build of 2008: change of build time",
-        "lines: the model with each other family of workloads, calibrated alike",
+        "left is faster; lines: the model with each other family of workloads, calibrated alike",
+        "{:g} %",
+        spans=("model, other families", frame.most, frame.least),
     )
-    y = np.arange(len(frame))
-    axes.hlines(y, frame.most, frame.least, color=FAINT, linewidth=4, label="model, other families", zorder=1)
-    waiting = frame.model_waiting.where(~frame.guest.str.contains("1 vCPU"))
-    shown = {"published": frame.change, "model": frame.model_change, "model, vCPUs that wait": waiting}
-    for i, (label, numbers) in enumerate(shown.items()):
-        axes.scatter(numbers, y + 0.17 * (i - 1), s=44, color=PALETTE[i], marker=MARKERS[i], label=label, zorder=2)
-    axes.axvline(0, color=INK, linewidth=0.8)
-    label_rows(axes, [f"{row.guest}\n(calibrated)" if row.calibrated else row.guest for row in frame.itertuples()])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} %"))
-    axes.set_xlabel("change of elapsed time; left is faster", fontsize=9.5, color=INK)
-    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.17), ncols=2, frameon=False, fontsize=9.5)
-    return figure
 
 
 def chart_text(frame: pd.DataFrame) -> str:

@@ -37,9 +37,9 @@ class CostPanel(Panel):
     ----------
     recording, processor : Dropdown
     prices : dict of str to BoundedFloatText
-        By event, in cycles. Choosing a processor sets them.
+        By event, in cycles. Choosing a processor sets them; "this machine" is measured by a run.
     table : DataFrame or None
-        The row of `oosbench.worth` that is shown.
+        The row of `oosbench.worth.worth` that is shown.
     """
 
     def __init__(self, recording: str = "gcc", of: str = "Core 2 6420") -> None:
@@ -61,11 +61,10 @@ class CostPanel(Panel):
         }
         self.table = None
         self._pair: tuple[Result, Result] | None = None
-        self._base: Processor = processor(of)
-        self._setting = False
+        self._here: Processor | None = None
         self._table, self._curve, self._tornado = widgets.HTML(_EMPTY), widgets.HTML(), widgets.HTML()
         self._table.add_class("oos-table")
-        self._set_prices()
+        self._use(processor(of))
         self.processor.observe(lambda change: self._choose(), "value")
         for field in self.prices.values():
             field.observe(lambda change: self._reprice(), "value")
@@ -83,12 +82,17 @@ class CostPanel(Panel):
         ]
 
     def work(self, run: Run) -> Callable[[], str]:
-        """Replay the recording without the snapshot and with it."""
-        name = self.recording.value
+        """Replay the recording without the snapshot and with it; measure this machine first, if it is chosen."""
+        name, chosen = self.recording.value, self.processor.value
+        if chosen == NAME and self._here is None:
+            run.progress("Measuring this machine", 0, 1)
+            self._here = this_machine()
         pair = tuple(run_each([name], [WITHOUT, WITH], progress=run.progress, cancelled=run.cancelled))
 
         def show() -> str:
             self._pair = pair
+            if chosen == NAME and self._base is not self._here:
+                self._use(self._here)
             return self._redraw()
 
         return show
@@ -105,16 +109,19 @@ class CostPanel(Panel):
         }
         return self._base.replace(**changed) if changed else self._base
 
-    def _set_prices(self) -> None:
+    def _use(self, of: Processor) -> None:
+        """Begin with the prices of a processor."""
+        self._base = of
         self._setting = True
         for event, field in self.prices.items():
-            field.value = round(self._base.prices[event].cycles, 3)
+            field.value = round(of.prices[event].cycles, 3)
         self._setting = False
 
     def _choose(self) -> None:
-        self.status.value = "Measuring this machine …" if self.processor.value == NAME else "Ready."
-        self._base = this_machine() if self.processor.value == NAME else processor(self.processor.value)
-        self._set_prices()
+        if self.processor.value == NAME and self._here is None:
+            self.start()
+            return
+        self._use(self._here if self.processor.value == NAME else processor(self.processor.value))
         self._reprice()
 
     def _reprice(self) -> None:

@@ -17,11 +17,12 @@ import numpy as np
 
 from .._jit import entry, jit
 from ..events import CR3, POKE, WRITE, WRITEHL
+from ..follow import find_leaf
 from ..primitives import Tally
 from ..result import Result
 from ..shadow.guest import store
 from ..shadow.replay import EMUL, OK
-from ..x86 import PSE, A, D, P, frame_of, get_entry, guest_index
+from ..x86 import A, D, P, get_entry
 
 _NONE = -1
 
@@ -44,37 +45,12 @@ class Guest(NamedTuple):
 
 
 @jit
-def _leaf(g, levels, v, va):
-    """Return (frame, index, offset) of the entry that maps `va`, and the bytes of the page that lie before it."""
-    if g.roots[v] == _NONE:
-        return _NONE, 0, 0
-    table = g.roots[v] >> 12
-    for level in range(levels, 0, -1):
-        index = guest_index(va, level, levels)
-        if levels == 3 and level == 3:
-            index += (g.roots[v] & 4095) >> 3
-        if table >= len(g.memory):
-            return _NONE, 0, 0
-        value = get_entry(g.memory[table], index, levels)
-        if value & P == 0:
-            return _NONE, 0, 0
-        if level == 1:
-            return table, index, va & 4095
-        if level == 2 and value & PSE:
-            return table, index, va & ((1 << (22 if levels == 2 else 21)) - 1)
-        table = frame_of(value)
-    return _NONE, 0, 0
-
-
-@jit
 def _use(g, levels, v, va):
     """Use the entry that maps `va`; return whether it had to be derived, and the address that `va` means."""
-    table, index, offset = _leaf(g, levels, v, va)
+    table, index, place = find_leaf(g, levels, v, va, P)
     if table == _NONE:
-        return False, _NONE
-    value = get_entry(g.memory[table], index, levels)
-    place = (frame_of(value) << 12) + offset
-    plain = value & ~(A | D)
+        return False, place
+    plain = get_entry(g.memory[table], index, levels) & ~(A | D)
     new = g.shadowed[table, index] != plain
     g.shadowed[table, index] = plain
     return new, place

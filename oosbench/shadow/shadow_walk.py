@@ -51,6 +51,13 @@ def shadow_l1(d, v, va):
 
 
 @jit
+def refuses(granted, no_fetch, wanted):
+    """Say whether rights `granted` on all levels (US, RW), and NX on any, refuse the access bits of an error code."""
+    refused = (wanted & PFEC_U and granted & US == 0) or (wanted & PFEC_W and granted & RW == 0)
+    return refused or (wanted & PFEC_I and no_fetch)
+
+
+@jit
 def hardware_walk(d, v, va, wanted):
     """Translate `va` as the processor would, which has only the shadow tables and no TLB.
 
@@ -86,7 +93,6 @@ def hardware_walk(d, v, va, wanted):
             break
         page = frame_of(entry)
         level -= 1
-    refused = (wanted & PFEC_U and granted & US == 0) or (wanted & PFEC_W and granted & RW == 0)
-    if refused or (code & PFEC_I and no_fetch):
+    if refuses(granted, no_fetch, code):
         return NOT_MAPPED, code | PFEC_P
     return page, code

@@ -5,15 +5,21 @@ from __future__ import annotations
 from ..._jit import jit
 from ...shadow.guest import is_ram, p2m, store
 from ...shadow.guest_walk import guest_walk_tables
-from ...shadow.shadow_walk import index_of
+from ...shadow.shadow_walk import index_of, refuses
 from ...shadow.state import INVALID, MMIO_DM, RAM_RO
-from ...x86 import NX, PFEC_I, PFEC_P, PFEC_U, PFEC_W, RW, US, A, D, P, frame_of
+from ...x86 import NX, PFEC_I, PFEC_P, PFEC_W, RW, US, A, D, P, frame_of
 from . import counted as n
 from .pages import find, link, new_page, set_leaf, unlink, zap, zap_all
 from .sync import leaf_for, sync_below, sync_page
 
-HIT, RETRY, GUEST, EMULATED, DEVICE = range(5)
+RETRY, GUEST, EMULATED, DEVICE = range(4)
 _FLOOD = 3  # writes to an upper table without use in between
+
+
+@jit
+def wanted_bits(k, v, wanted):
+    """Return the access bits of an error code: a fetch is told from a read only with NX on."""
+    return wanted if k.vcpus[v].nx else wanted & ~PFEC_I
 
 
 @jit
@@ -31,9 +37,7 @@ def walk(k, v, va, wanted):
             break
         page = frame_of(entry)
         level -= 1
-    if (wanted & PFEC_U and granted & US == 0) or (wanted & PFEC_W and granted & RW == 0):
-        return 0
-    return 0 if wanted & PFEC_I and no_fetch and k.vcpus[v].nx else entry
+    return 0 if refuses(granted, no_fetch, wanted_bits(k, v, wanted)) else entry
 
 
 @jit
@@ -62,6 +66,15 @@ def load_root(k, v):
         root = _get(k, v, k.vcpus[v].guest_root, 4, 0)
     k.roots[v] = root
     k.counted[n.tlb_flush_local] += 1
+
+
+@jit
+def rebuild(k):
+    """Throw everything out, and load the roots again."""
+    zap_all(k)
+    for v in range(len(k.roots)):
+        if k.vcpus[v].paged:
+            load_root(k, v)
 
 
 @jit
@@ -109,8 +122,7 @@ def fault(k, v, va, wanted):
         The error code of a fault that is the guest's.
     """
     k.counted[n.vmexit_pf] += 1
-    vcpu = k.vcpus[v]
-    code = wanted if vcpu.nx else wanted & ~PFEC_I
+    code = wanted_bits(k, v, wanted)
     missing = guest_walk_tables(k, v, va, code)
     if missing:
         return GUEST, code if missing & P else code | PFEC_P
@@ -122,10 +134,7 @@ def fault(k, v, va, wanted):
         return DEVICE, 0
     page = _leaf_page(k, v, va)
     if page == 0:
-        zap_all(k)
-        for w in range(len(k.roots)):
-            if k.vcpus[w].paged:
-                load_root(k, w)
+        rebuild(k)
         page = _leaf_page(k, v, va)
     index = index_of(va, 1)
     new, made = leaf_for(k, v, gw.l1e, True)
@@ -168,7 +177,6 @@ def emulate(k, gfn, offset, value, length):
         p.floods += p.level > 1
         if p.floods >= _FLOOD or offset & 7 or length < 8:
             zap(k, page)
-            after = k.shadows[gfn] if k.pages[page].used == 0 else after
         elif p.level == 1:
             set_leaf(k, page, offset >> 3, 0, 0)
         else:

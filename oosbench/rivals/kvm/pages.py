@@ -45,7 +45,7 @@ class Kvm(NamedTuple):
     roots : int64[vcpus]
         The root that is loaded.
     counted : int64[len(NAMES)]
-    state2 : int64[2]
+    pool : int64[2]
         The next page that was never used, the first that is free again.
     """
 
@@ -68,7 +68,7 @@ class Kvm(NamedTuple):
     upper: np.ndarray
     roots: np.ndarray
     counted: np.ndarray
-    state2: np.ndarray
+    pool: np.ndarray
 
 
 @jit
@@ -172,12 +172,12 @@ def find(k, gfn, level, direct):
 @jit
 def new_page(k, gfn, level, direct):
     """Return a new, empty shadow page; 0 if the pool is full."""
-    page = k.state2[1]
+    page = k.pool[1]
     if page != 0:
-        k.state2[1] = k.pages[page].after
-    elif k.state2[0] < len(k.pages):
-        page = k.state2[0]
-        k.state2[0] += 1
+        k.pool[1] = k.pages[page].after
+    elif k.pool[0] < len(k.pages):
+        page = k.pool[0]
+        k.pool[0] += 1
     else:
         return 0
     p = k.pages[page]
@@ -232,8 +232,8 @@ def zap(k, page):
     if not p.direct:
         k.upper[p.gfn] -= p.level > 1
     p.used = p.unsync = 0
-    p.after = k.state2[1]
-    k.state2[1] = page
+    p.after = k.pool[1]
+    k.pool[1] = page
     k.counted[n.page_free] += 1
     k.counted[n.hash_delete] += 1
 
@@ -242,6 +242,6 @@ def zap(k, page):
 def zap_all(k):
     """Throw everything out, loaded roots too: `roots` must be looked up again."""
     k.roots[:] = 0
-    for page in range(1, k.state2[0]):
+    for page in range(1, k.pool[0]):
         if k.pages[page].used:
             zap(k, page)

@@ -20,8 +20,8 @@ from ...trace import Trace
 from ...x86 import PFEC_I, PFEC_W, frame_of
 from . import counted as n
 from .counted import NAMES
-from .fault import DEVICE, EMULATED, GUEST, emulate, fault, invlpg, load_root, walk
-from .pages import PAGE, Kvm, zap_all
+from .fault import DEVICE, EMULATED, GUEST, emulate, fault, invlpg, load_root, rebuild, walk
+from .pages import PAGE, Kvm
 
 _PAGES = 8192
 _TRIES = 8
@@ -49,20 +49,14 @@ def _access(k, v, va, wanted, value, length):
             return FAULT, code
         if outcome == DEVICE:
             return MMIO, np.int64(0)
-        if outcome == EMULATED and length:
-            emulate(k, frame_of(k.walk[0].l1e), va & 4095, value, length)
+        if outcome == EMULATED:
+            gfn, offset = frame_of(k.walk[0].l1e), va & 4095
+            if length:
+                emulate(k, gfn, offset, value, length)
+            else:  # an access that stores nothing we know of: what is there
+                emulate(k, gfn, offset & ~7, k.memory[gfn, offset >> 3], np.int64(8))
             return EMUL, np.int64(0)
     return STUCK, np.int64(0)
-
-
-@jit
-def _rebuild(k):
-    """Empty everything, and load the roots again: a switch of a control register changes what entries mean."""
-    k.counted[n.vmexit_cr] += 1
-    zap_all(k)
-    for v in range(len(k.roots)):
-        if k.vcpus[v].paged:
-            load_root(k, v)
 
 
 @entry
@@ -101,18 +95,16 @@ def run(k, events, results, start, stop):
                 invlpg(k, v, event.address)
         elif op == WP:
             vcpu.wp = event.value
-            _rebuild(k)
         elif op == NX:
             vcpu.nx = event.value
-            _rebuild(k)
         elif op == PSE:
             vcpu.pse = event.value
-            _rebuild(k)
         elif op == P2M:
             k.frames[event.address].p2m_type = event.value
-            _rebuild(k)
-        elif op == BLOW:
-            _rebuild(k)
+        if op == WP or op == NX or op == PSE:
+            k.counted[n.vmexit_cr] += 1
+        if op == WP or op == NX or op == PSE or op == P2M or op == BLOW:
+            rebuild(k)  # it changes what entries mean
         if len(results) > 0:
             results[i].outcome = outcome
             results[i].place = place
@@ -146,7 +138,7 @@ def new_kvm(trace: Trace, pages: int = _PAGES) -> Kvm:
         upper=np.zeros(trace.guest_pages + 1, np.int64),
         roots=np.zeros(trace.vcpus, np.int64),
         counted=np.zeros(len(NAMES), np.int64),
-        state2=np.array([1, 0]),
+        pool=np.array([1, 0]),
     )
 
 

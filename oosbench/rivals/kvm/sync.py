@@ -9,8 +9,6 @@ from ...x86 import NX, RW, US, A, D, P, frame_of
 from . import counted as n
 from .pages import set_leaf, write_protect
 
-_RIGHTS = RW | US | NX
-
 
 @jit
 def rights_of(k, v, entry):
