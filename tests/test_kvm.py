@@ -158,7 +158,7 @@ def test_an_access_that_writes_an_upper_table_is_no_end(tail):
     window = "POKE 0x2008 0x6067\nPOKE 0x6000 0x7067\nPOKE 0x7000 0x3063\nCR3"
     trace = Trace.from_text(GUEST.replace("CR3", window) + tail + "ACCESS 0 0x40000000 w s\n")
     assert complaints(trace) == []
-    assert replay(trace, keep_outcomes=True)[1].outcome[-1] == EMUL
+    assert counts(trace)["emulate_insn"] == 1
 
 
 def test_without_write_protection_a_supervisor_stores_where_it_may_only_read():

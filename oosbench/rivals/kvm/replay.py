@@ -53,9 +53,10 @@ def _access(k, v, va, wanted, value, length):
             gfn, offset = frame_of(k.walk[0].l1e), va & 4095
             if length:
                 emulate(k, gfn, offset, value, length)
-            else:  # an access that stores nothing we know of: what is there
-                emulate(k, gfn, offset & ~7, k.memory[gfn, offset >> 3], np.int64(8))
-            return EMUL, np.int64(0)
+                return EMUL, np.int64(0)
+            # An access that says not what it stores stores what is there.
+            emulate(k, gfn, offset & ~7, k.memory[gfn, offset >> 3], np.int64(8))
+            return OK, gfn << 12 | offset
     return STUCK, np.int64(0)
 
 
