@@ -22,6 +22,7 @@ PACKAGE = Path(__file__).parent
 COMPILED = (
     "_jit.py",
     "_link.py",
+    "_reference.py",
     "x86.py",
     "events.py",
     "presets",

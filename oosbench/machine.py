@@ -11,7 +11,7 @@ from .dump import dump
 from .events import OPS, POKE
 from .presets import DEFAULT, Preset
 from .presets import preset as find_preset
-from .result import Result, resync_frame
+from .result import Result
 from .shadow import counters as ctr
 from .shadow import replay
 from .shadow.auditor import Auditor, new_auditor
@@ -69,6 +69,7 @@ class Machine:
                 f"({trace.guest_pages / 2**18:,.3f} GiB) and its shadow"
             ) from None
         self.outcomes = np.zeros(len(trace.events) if keep_outcomes else 0, replay.RESULT).view(np.recarray)
+        self._rows = replay.Rows(self.trace.events, self.outcomes)
         self.row = 0
         self._log: list[np.ndarray] = []
         self._auditor = new_auditor(self.domain)
@@ -189,7 +190,7 @@ class Machine:
             counters=counters,
             oos_active=bool(self.domain.state[0].oos_active),
             outcomes=self.outcomes,
-            resyncs=resync_frame(log, self.trace),
+            log=log,
         )
 
     def dump(self) -> Iterator[str]:
@@ -198,13 +199,12 @@ class Machine:
 
     def _replay(self, stop: int, auditor: Auditor | None = None) -> None:
         """Replay up to a row, emptying the log of content passes as it fills; with an auditor, up to what it finds."""
-        rows = (self.trace.events, self.outcomes)
         while self.row < stop:
             try:
                 if auditor is None:
-                    self.row = replay.run(self.domain, *rows, self.row, stop)
+                    self.row = replay.run(self.domain, self._rows, self.row, stop)
                 else:
-                    self.row = replay.run_audited(self.domain, auditor, *rows, self.row, stop)
+                    self.row = replay.run_audited(self.domain, auditor, self._rows, self.row, stop)
             except Crash as crash:
                 raise self._explain(crash) from None
             if auditor is not None and auditor.count[0]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,8 @@ class Result:
         Whether tables could go out of sync at the end.
     outcomes : RESULT[n]
         The outcome of each row of the trace (``oosbench.shadow.replay.RESULT``); empty if they were not kept.
+    log : RESYNC[m]
+        The machine's own log of content passes (``oosbench.shadow.state.RESYNC``).
     resyncs : DataFrame
         One row per content pass over an L1 table that was out of sync:
 
@@ -56,7 +59,29 @@ class Result:
     counters: pd.Series
     oos_active: bool
     outcomes: np.ndarray
-    resyncs: pd.DataFrame
+    log: np.ndarray
+
+    @cached_property
+    def resyncs(self) -> pd.DataFrame:
+        """The log of content passes as a frame, made when it is first asked for."""
+        log, events = self.log, self.trace.events
+        number = np.cumsum(events.op != POKE) - 1  # event number of each row
+        return pd.DataFrame(
+            {
+                "line": events.line[log.event],
+                "event": number[log.event],
+                "vcpu": log.vcpu,
+                "owner": log.owner,
+                "gmfn": log.gmfn,
+                "cause": pd.Categorical.from_codes(log.cause, CAUSES),
+                "stays_oos": log.cause == BY_OTHER_VCPU,
+                "compared": log.compared,
+                "dirty": log.dirty,
+                "runs": log.runs,
+                "age": number[log.event] - number[log.since],
+                "writes": log.writes,
+            }
+        )
 
     def summary(self) -> str:
         """Return a few lines that say what happened."""
@@ -104,25 +129,3 @@ class Result:
             elif outcome == FAULT:
                 told += f" {place:#x}"
             yield told
-
-
-def resync_frame(log: np.ndarray, trace: Trace) -> pd.DataFrame:
-    """Return `Result.resyncs` from the rows of the machine's log."""
-    line = trace.events.line
-    number = np.cumsum(trace.events.op != POKE) - 1  # event number of each row
-    return pd.DataFrame(
-        {
-            "line": line[log.event],
-            "event": number[log.event],
-            "vcpu": log.vcpu,
-            "owner": log.owner,
-            "gmfn": log.gmfn,
-            "cause": pd.Categorical.from_codes(log.cause, CAUSES),
-            "stays_oos": log.cause == BY_OTHER_VCPU,
-            "compared": log.compared,
-            "dirty": log.dirty,
-            "runs": log.runs,
-            "age": number[log.event] - number[log.since],
-            "writes": log.writes,
-        }
-    )

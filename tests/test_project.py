@@ -23,7 +23,7 @@ PACKAGE = ROOT / "oosbench"
 
 # Ground floor first. A file may import from those before it, and from its own room.
 FLOORS = [
-    ["_link", "errors", "output"],
+    ["_link", "_reference", "errors", "output"],
     ["_jit"],
     ["x86", "presets", "columns"],
     ["events"],

@@ -21,7 +21,8 @@ CAUSES = ("cr3", "other-vcpu", "evict", "link", "upper-link", "promote", "walk",
 # (Not Python numbers: for each of those the compiler would make a copy of everything that takes a cause.)
 BY_CR3, BY_OTHER_VCPU, BY_EVICT, BY_LINK, BY_UPPER_LINK, BY_PROMOTE, BY_WALK, BY_MODE, BY_FAULT = np.arange(len(CAUSES))
 
-_WORDS_OF_LINE = 8  # a cache line is 64 bytes
+_BLOCK = 32  # words that are compared at once
+_LINE = 8  # words of a cache line of 64 bytes
 _NO_ENTRY = -2  # the one before the first is not dirty
 
 
@@ -35,64 +36,111 @@ def l1_levels(d, gmfn):
 
 
 @jit
-def _scan(d, v, sl1mfn, page, snapshot, levels, trusted, first, stop, last):
-    """Bring entries `first` to `stop` into sync; `last` is the latest dirty one before.
-
-    Without a snapshot, `snapshot` is the page itself.
-
-    Returns
-    -------
-    compared, dirty, runs, last : int
-        Present entries, those of them that differ from the snapshot, runs of adjacent ones, the latest.
-    """
-    compared = dirty = runs = 0
-    for g in range(first, stop):
-        shadow_page = sl1mfn + (g >> 9)
-        if d.tables[shadow_page, g & 511] & P == 0:
-            continue
-        compared += 1
-        entry = get_entry(page, g, levels)
-        changed = entry != get_entry(snapshot, g, levels)
-        if changed:
-            dirty += 1
-            runs += last != g - 1
-            last = g
-        if changed or not trusted:
-            refresh_l1e(d, v, shadow_page, g & 511, entry, levels)
-            if changed:
-                set_entry(snapshot, g, levels, entry)
-    return compared, dirty, runs, last
+def entries_of_l1(levels):
+    """Return how many entries a guest L1 has."""
+    return 4096 // bytes_of_entry(levels)
 
 
 @jit
-def _scan_lines(d, v, sl1mfn, page, snapshot, levels):
+def differs(page, snapshot, first, words):
+    """Say whether so many words of a page, from `first` on, differ from its snapshot: as fast as they can be read."""
+    difference = 0
+    for w in range(first, first + words):
+        difference |= page[w] ^ snapshot[w]
+    return difference != 0
+
+
+@jit
+def _follow(d, v, sl1mfn, page, snapshot, levels, first, stop, last):
+    """Bring entries `first` to `stop` into sync, deriving those that changed; `last` is the latest of these before.
+
+    Returns
+    -------
+    dirty, runs, last : int
+        Present entries that differ from the snapshot, runs of adjacent ones, the latest.
+    """
+    dirty = runs = 0
+    for g in range(first, stop):
+        entry = get_entry(page, g, levels)
+        if entry == get_entry(snapshot, g, levels):
+            continue
+        shadow_page = sl1mfn + (g >> 9)
+        if d.tables[shadow_page, g & 511] & P:
+            dirty += 1
+            runs += last != g - 1
+            last = g
+            refresh_l1e(d, v, shadow_page, g & 511, entry, levels)
+            set_entry(snapshot, g, levels, entry)
+    return dirty, runs, last
+
+
+@jit
+def _follow_blocks(d, v, sl1mfn, page, snapshot, levels):
+    """Bring a page into sync, passing over what equals its snapshot; return (dirty, runs)."""
+    per_word = 8 // bytes_of_entry(levels)
+    dirty = runs = 0
+    last = _NO_ENTRY
+    for first in range(0, 512, _BLOCK):
+        if differs(page, snapshot, first, _BLOCK):
+            start, stop = first * per_word, (first + _BLOCK) * per_word
+            changed, new, last = _follow(d, v, sl1mfn, page, snapshot, levels, start, stop, last)
+            dirty += changed
+            runs += new
+    return dirty, runs
+
+
+@jit
+def _follow_lines(d, v, sl1mfn, page, snapshot, levels):
     """Bring a page into sync by cache lines: one that equals its snapshot is passed over, whatever it holds.
 
     An idea of this project (axis `line_compare`). A line that differs is copied as a whole: entries that are not
     present may differ too, and would make it differ for ever.
+
+    Returns
+    -------
+    compared, dirty, runs : int
     """
-    per_line = 8 * _WORDS_OF_LINE // bytes_of_entry(levels)
+    per_word = 8 // bytes_of_entry(levels)
     compared = dirty = runs = tested = 0
     last = _NO_ENTRY
-    for line in range(512 // _WORDS_OF_LINE):
-        words = range(line * _WORDS_OF_LINE, (line + 1) * _WORDS_OF_LINE)
-        same = True
-        for w in words:
-            same &= page[w] == snapshot[w]
-        if same:
+    for first in range(0, 512, _LINE):
+        if not differs(page, snapshot, first, _LINE):
             continue
-        first = line * per_line
-        more, changed, new, last = _scan(d, v, sl1mfn, page, snapshot, levels, True, first, first + per_line, last)
-        tested += per_line
-        compared += more
+        start, stop = first * per_word, (first + _LINE) * per_word
+        for g in range(start, stop):
+            compared += d.tables[sl1mfn + (g >> 9), g & 511] & P
+        changed, new, last = _follow(d, v, sl1mfn, page, snapshot, levels, start, stop, last)
         dirty += changed
         runs += new
-        for w in words:
+        tested += stop - start
+        for w in range(first, first + _LINE):
             snapshot[w] = page[w]
-    d.counters[ctr.line_compare] += 512 // _WORDS_OF_LINE
+    d.counters[ctr.line_compare] += 512 // _LINE
     d.counters[ctr.resync_tested] += tested
     d.counters[ctr.snapshot_writes] += tested
     return compared, dirty, runs
+
+
+@jit
+def _derive_all(d, v, sl1mfn, page, snapshot, levels):
+    """Bring a page into sync by deriving every present entry; return (dirty, runs).
+
+    Without a snapshot, `snapshot` is the page itself.
+    """
+    dirty = runs = 0
+    last = _NO_ENTRY
+    for g in range(entries_of_l1(levels)):
+        shadow_page = sl1mfn + (g >> 9)
+        if d.tables[shadow_page, g & 511] & P == 0:
+            continue
+        entry = get_entry(page, g, levels)
+        refresh_l1e(d, v, shadow_page, g & 511, entry, levels)
+        if entry != get_entry(snapshot, g, levels):
+            dirty += 1
+            runs += last != g - 1
+            last = g
+            set_entry(snapshot, g, levels, entry)
+    return dirty, runs
 
 
 @jit
@@ -107,11 +155,14 @@ def resync_l1(d, v, slot, cause):
     snapshot = d.tables[d.vcpus[v].oos_snapshot[slot]] if kept else page
     trusted = kept and d.config[0].snapshot == SNAPSHOT_TRUSTED
     if trusted and d.config[0].line_compare:
-        compared, dirty, runs = _scan_lines(d, v, sl1mfn, page, snapshot, levels)
+        compared, dirty, runs = _follow_lines(d, v, sl1mfn, page, snapshot, levels)
     else:
-        entries = 1024 if levels == 2 else 512
-        compared, dirty, runs, _ = _scan(d, v, sl1mfn, page, snapshot, levels, trusted, 0, entries, _NO_ENTRY)
-        d.counters[ctr.resync_tested] += entries
+        compared = d.shadows[sl1mfn].present + (d.shadows[sl1mfn + 1].present if levels == 2 else 0)
+        if trusted:
+            dirty, runs = _follow_blocks(d, v, sl1mfn, page, snapshot, levels)
+        else:
+            dirty, runs = _derive_all(d, v, sl1mfn, page, snapshot, levels)
+        d.counters[ctr.resync_tested] += entries_of_l1(levels)
         if kept:
             d.counters[ctr.snapshot_writes] += dirty if trusted else compared
     propagated = dirty if trusted else compared

@@ -46,6 +46,7 @@ def maps_writable(entry, gmfn):
 def write_l1e(d, sl1mfn, slot, old, new):
     """Store a leaf entry whose references were taken, and drop those of the old one."""
     d.tables[sl1mfn, slot] = new
+    d.shadows[sl1mfn].present += (new & P) - (old & P)
     d.counters[ctr.set_l1e_changed] += 1
     put_page_from_l1e(d, old)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .._jit import entry, jit
+from .._reference import Referenced
 from ..events import ACCESS, BLOW, CR3, INVLPG, NX, P2M, POKE, PSE, WP, WRITE, WRITEHL
 from ..x86 import PFEC_I, PFEC_W, A, D, frame_of
 from . import counters as ctr
@@ -22,6 +25,22 @@ OUTCOMES = ("", "OK", "FAULT", "EMUL", "MMIO", "STUCK", "DEAD")
 #: The outcome of one row of a trace. `place` is the guest-physical address of an access that hit, or the error
 #: code of a fault; `value` is what a read found.
 RESULT = np.dtype([("outcome", np.int8), ("place", np.int64), ("value", np.int64)])
+
+
+@dataclass(frozen=True, eq=False)
+class Rows(Referenced):
+    """A trace to be replayed, and what comes of it.
+
+    Attributes
+    ----------
+    events : EVENT[n]
+    results : RESULT[n]
+        Filled in; if it is empty, outcomes are not kept.
+    """
+
+    events: np.ndarray
+    results: np.ndarray
+
 
 # Rows of the log that one event could fill at most, and then some.
 LOG_MARGIN = 4096
@@ -118,17 +137,15 @@ def _read_value(d, place):
 
 @jit
 def _execute(d, event):
-    """Do one event; return (outcome, place, value) of `RESULT`."""
+    """Do one event; return (outcome, place) of `RESULT`."""
     op, v = event.op, np.int64(event.vcpu)
     vcpu = d.vcpus[v]
     state = d.state[0]
     state.current = v
     state.pending_stores = 0
-    outcome, place, value = NONE, 0, 0
+    outcome, place = NONE, 0
     if op == ACCESS:
         outcome, place = access(d, v, event.address, np.int64(event.access))
-        if outcome == OK and event.access & (PFEC_W | PFEC_I) == 0:
-            value = _read_value(d, place)
     elif op == WRITE:
         outcome, place = _write(d, v, event)
     elif op == WRITEHL:
@@ -156,35 +173,36 @@ def _execute(d, event):
     # NX may be switched without a flush, and is off while paging is: then no audit can tell what it was when an
     # entry was made.
     state.nx_switched |= vcpu.nx == 0
-    return outcome, place, value
+    return outcome, place
 
 
 @jit
-def _replay_row(d, events, results, i):
+def _replay_row(d, rows, i):
     """Do the event, or the POKE, in row `i`."""
-    event = events[i]
+    event = rows.events[i]
     if event.op == POKE:
         store(d, event.address >> 12, event.address & 4095, event.value, np.int64(event.width))
         return
     d.state[0].event = i
     d.counters[ctr.events] += 1
-    outcome, place, value = _execute(d, event)
-    if len(results) > 0:
-        results[i].outcome = outcome
-        results[i].place = place
-        results[i].value = value
+    outcome, place = _execute(d, event)
+    if len(rows.results) > 0:
+        result = rows.results[i]
+        result.outcome = outcome
+        result.place = place
+        result.value = 0
+        if outcome == OK and event.op == ACCESS and event.access & (PFEC_W | PFEC_I) == 0:
+            result.value = _read_value(d, place)
 
 
 @entry
-def run(d, events, results, start, stop):
+def run(d, rows, start, stop):
     """Replay rows `start` to `stop` of a trace.
 
     Parameters
     ----------
     d : Domain
-    events : EVENT[n]
-    results : RESULT[n]
-        Filled in; if it is empty, outcomes are not kept.
+    rows : Rows
 
     Returns
     -------
@@ -199,12 +217,12 @@ def run(d, events, results, start, stop):
     for i in range(start, stop):
         if d.state[0].resyncs + LOG_MARGIN > len(d.resyncs):
             return i
-        _replay_row(d, events, results, i)
+        _replay_row(d, rows, i)
     return stop
 
 
 @entry
-def run_audited(d, a, events, results, start, stop):
+def run_audited(d, a, rows, start, stop):
     """Replay rows `start` to `stop` of a trace, and check every invariant after each event.
 
     Parameters
@@ -212,7 +230,7 @@ def run_audited(d, a, events, results, start, stop):
     d : Domain
     a : Auditor
         Takes down the violations; after the first event that has some, the replay ends.
-    events, results, start, stop
+    rows, start, stop
         As for `run`.
 
     Returns
@@ -223,8 +241,8 @@ def run_audited(d, a, events, results, start, stop):
     for i in range(start, stop):
         if d.state[0].resyncs + LOG_MARGIN > len(d.resyncs):
             return i
-        _replay_row(d, events, results, i)
-        event = events[i]
+        _replay_row(d, rows, i)
+        event = rows.events[i]
         if event.op != POKE:
             loaded = event.op == CR3 or event.op == PSE
             audit_all(d, a, np.int64(event.vcpu) if loaded else _NOBODY)

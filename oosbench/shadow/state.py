@@ -8,10 +8,11 @@ nothing computed from it can overflow.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
+from .._reference import Referenced
 from ..presets import CHOICES, FIXUPS, GUESSES, MAX_SLOTS, SNAPSHOTS, Preset, axes
 from . import counters as ctr
 
@@ -40,8 +41,9 @@ def _record(fields: str, **wide: int) -> np.dtype:
 FRAME = _record("p2m_type references type_count shadow_flags oos_since oos_writes has_snapshot passes")
 
 #: A page of the shadow pool. `up` names one upper entry that points here (page * 512 + index), 0 none.
-#: `before` and `after` link free chunks and pinned shadows, `next_shadow` a chain of the hash.
-SHADOW = _record("type backpointer references pinned up next_shadow order before after")
+#: `before` and `after` link free chunks and pinned shadows, `next_shadow` a chain of the hash. `present` counts the
+#: present entries of an L1.
+SHADOW = _record("type backpointer references pinned up next_shadow order before after present")
 
 VCPU = _record(
     "paged levels wp nx pse cr3 guest_root shadow_table l3table gl3e monitor_pages "
@@ -91,7 +93,8 @@ WALK = _record("va version l4e l3mfn l3e l2mfn l2e l1mfn l1e")
 RESYNC = _record("event vcpu owner gmfn cause compared dirty runs since writes")
 
 
-class Domain(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Domain(Referenced):
     """The whole machine: what compiled code works on, and what a notebook may look at.
 
     Attributes
@@ -129,6 +132,8 @@ class Domain(NamedTuple):
     walk: np.ndarray
     state: np.ndarray
     config: np.ndarray
+
+    ROWS = {"memory": 512, "tables": 512}
 
 
 def pool_pages(shadow_pages: int, guest_pages: int, vcpus: int) -> int:
