@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .events import WRITE, WRITEHL
+from .events import ACCESS, WRITE, WRITEHL
 from .guest_l1 import NOWHERE, GuestL1, Place, slots
 from .shadow.state import INVALID, Domain
-from .shadow.types import SHF_L1_ANY
-from .x86 import entry_size
+from .x86 import PFEC_W, entry_size
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,11 @@ class Moment:
     levels : int
         Paging levels of its vCPU, afterwards.
     flags : int
-        ``shadow_flags`` of the frame it went to, before it.
+        ``shadow_flags`` of the frame it went to, before it, with the types it was shadowed as on the way.
     target : GuestL1 or None
         That frame afterwards, if it is or was shadowed as an L1.
+    paged : bool
+        Whether its vCPU had paging on, before it.
     entered, left : list of Held
         Pages that were put in a slot, or moved to it, and those no longer there.
     pokes : int
@@ -73,6 +74,7 @@ class Moment:
     levels: int = 0
     flags: int = 0
     target: GuestL1 | None = None
+    paged: bool = False
     entered: list[Held] = field(default_factory=list)
     left: list[Held] = field(default_factory=list)
     pokes: int = 0
@@ -81,8 +83,10 @@ class Moment:
     @property
     def written(self) -> int:
         """Frame of the L1 table that it stored to, or tried to; INVALID if it stored to none."""
-        stores = self.event is not None and self.event.op in (WRITE, WRITEHL)
-        return self.at.frame if stores and self.flags & SHF_L1_ANY else INVALID
+        if self.event is None or self.target is None:
+            return INVALID
+        stores = self.event.op in (WRITE, WRITEHL) or (self.event.op == ACCESS and self.event.access & PFEC_W)
+        return self.target.gmfn if stores else INVALID
 
     @property
     def written_index(self) -> int:

@@ -19,7 +19,7 @@ from .shadow import counters as ctr
 from .shadow.crash import Crash
 from .shadow.replay import OUTCOMES
 from .shadow.state import INVALID, Domain
-from .shadow.types import SHF_L1_ANY
+from .shadow.types import SHF_L1_ANY, SHF_TYPES
 from .text import spell_events
 from .trace import Trace
 
@@ -263,7 +263,8 @@ class TimeMachine:
         domain, v = machine.domain, int(event.vcpu)
         has_address = event.op in (ACCESS, WRITE, WRITEHL, INVLPG)
         at = lookup(domain, v, int(event.address)) if has_address else NOWHERE
-        flags = int(domain.frames.shadow_flags[at.frame]) if at.frame != INVALID else 0
+        flags = _flags(domain, at.frame)
+        paged = bool(domain.vcpus[v].paged)
         counters, held, logged = domain.counters.copy(), Held.by(domain), int(domain.state[0].resyncs)
         crash = ""
         try:
@@ -273,6 +274,7 @@ class TimeMachine:
         moved = domain.counters - counters
         if domain.state[0].resyncs < logged:
             logged = 0  # the log was full, and emptied just before
+        flags |= _flags(domain, at.frame) & SHF_TYPES
         outcome = OUTCOMES[machine.outcomes.outcome[row]]
         now = Held.by(domain)
         self.moment = Moment(
@@ -287,8 +289,14 @@ class TimeMachine:
             levels=int(domain.vcpus[v].levels),
             flags=flags,
             target=GuestL1.of(domain, at.frame) if flags & SHF_L1_ANY else None,
+            paged=paged,
             entered=sorted(now - held, key=lambda page: (page.vcpu, page.slot)),
             left=sorted(held - now, key=lambda page: (page.vcpu, page.slot)),
             pokes=row - (int(self._rows[number - 2]) + 1 if number > 1 else self._begin()),
             crash=crash,
         )
+
+
+def _flags(d: Domain, frame: int) -> int:
+    """Return the ``shadow_flags`` of a frame, 0 if it is INVALID."""
+    return int(d.frames.shadow_flags[frame]) if frame != INVALID else 0
