@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
-from .events import ACCESS, WRITE, WRITEHL
-from .guest_l1 import NOWHERE, GuestL1, Place, slots
+from .events import ACCESS, INVLPG, WRITE, WRITEHL
+from .guest_l1 import NOWHERE, GuestL1, Place, lookup, slots
+from .machine import Machine
+from .shadow import counters as ctr
+from .shadow.crash import Crash
+from .shadow.replay import OUTCOMES
 from .shadow.state import INVALID, Domain
+from .shadow.types import OUT_OF_SYNC, SHF_L1_ANY, SHF_TYPES
+from .text import spell_events
 from .x86 import PFEC_W, entry_size
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(NamedTuple):
     """A page in a slot of a vCPU."""
 
-    gmfn: int
     vcpu: int
     slot: int
+    gmfn: int
 
     @classmethod
     def by(cls, d: Domain) -> set[Held]:
         """Return all that are held."""
-        return {cls(gmfn, v, slot) for v, slot, gmfn in slots(d) if gmfn != INVALID}
+        return {cls(*held) for held in slots(d) if held[2] != INVALID}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +59,8 @@ class Moment:
         ``shadow_flags`` of the frame it went to, before it, with the types it was shadowed as on the way.
     target : GuestL1 or None
         That frame afterwards, if it is or was shadowed as an L1.
+    stale : bool
+        Whether the table that translates its address is out of sync, and the entry there differs from the snapshot.
     paged : bool
         Whether its vCPU had paging on, before it.
     entered, left : list of Held
@@ -74,6 +82,7 @@ class Moment:
     levels: int = 0
     flags: int = 0
     target: GuestL1 | None = None
+    stale: bool = False
     paged: bool = False
     entered: list[Held] = field(default_factory=list)
     left: list[Held] = field(default_factory=list)
@@ -103,3 +112,62 @@ class Moment:
         if self.passes is not None and len(self.passes):
             return int(self.passes.gmfn[np.argmax(self.passes.dirty)]), -1
         return (self.left[0].gmfn if self.left else INVALID), -1
+
+
+def observe(machine: Machine, row: int, number: int, pokes: int) -> Moment:
+    """Let a machine do the event that comes next, and return what it did.
+
+    Parameters
+    ----------
+    machine : Machine
+    row : int
+        The row of the event, where the machine is.
+    number, pokes : int
+        For the moment.
+    """
+    event, domain = machine.trace.events[row], machine.domain
+    vcpu = domain.vcpus[event.vcpu]
+    has_address = event.op in (ACCESS, WRITE, WRITEHL, INVLPG)
+    at = lookup(domain, int(event.vcpu), int(event.address)) if has_address else NOWHERE
+    flags, paged = _flags(domain, at.frame), bool(vcpu.paged)
+    counters, held, logged = domain.counters.copy(), Held.by(domain), int(domain.state[0].resyncs)
+    crash = ""
+    try:
+        machine.advance(row + 1)
+    except Crash as died:
+        crash = str(died)
+    moved = domain.counters - counters
+    if domain.state[0].resyncs < logged:
+        logged = 0  # the log was full, and emptied just before
+    flags |= _flags(domain, at.frame) & SHF_TYPES
+    outcome = OUTCOMES[machine.outcomes.outcome[row]]
+    now = Held.by(domain)
+    return Moment(
+        number=number,
+        event=event,
+        text=spell_events(machine.trace.events[row : row + 1])[int(event.line)],
+        outcome=outcome,
+        error=int(machine.outcomes.place[row]) if outcome == "FAULT" else 0,
+        moved={ctr.NAMES[i]: int(moved[i]) for i in np.flatnonzero(moved)},
+        passes=np.array(domain.resyncs[logged : domain.state[0].resyncs]).view(np.recarray),
+        at=at,
+        levels=int(vcpu.levels),
+        flags=flags,
+        target=GuestL1.of(domain, at.frame) if flags & SHF_L1_ANY else None,
+        stale=_is_stale(domain, at),
+        paged=paged,
+        entered=sorted(now - held),
+        left=sorted(held - now),
+        pokes=pokes,
+        crash=crash,
+    )
+
+
+def _flags(d: Domain, frame: int) -> int:
+    """Return the ``shadow_flags`` of a frame, 0 if it is INVALID."""
+    return int(d.frames.shadow_flags[frame]) if frame != INVALID else 0
+
+
+def _is_stale(d: Domain, at: Place) -> bool:
+    """Say whether the entry at a place differs from a snapshot of its table."""
+    return bool(_flags(d, at.table) & OUT_OF_SYNC) and bool(GuestL1.of(d, at.table).dirty[at.index])

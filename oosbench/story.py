@@ -129,7 +129,9 @@ def _outcome(m: Moment) -> str:
 def _hit(m: Moment) -> str:
     """Return how an access went that caused no exit."""
     if m.written == INVALID or not m.target.out_of_sync:
-        return f"no exit, the shadow has the entry{', and got D set' if m.moved.get('hw_ad_updates') else ''}."
+        told = f"no exit, the shadow has the entry{', and got D set' if m.moved.get('hw_ad_updates') else ''}."
+        late = " The guest has changed its own since, but not flushed: a TLB might still have the old one."
+        return told + (late if m.stale else "")
     stores = _count(m.target.stores, "store")
     told = f"no exit, because the table is out of sync: {stores} that its shadow was not told of."
     if m.target.snapshot is not None:

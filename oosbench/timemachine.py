@@ -10,17 +10,14 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from .events import ACCESS, INVLPG, POKE, WRITE, WRITEHL
-from .guest_l1 import NOWHERE, GuestL1, lookup
+from .events import POKE
+from .guest_l1 import GuestL1
 from .machine import Cancelled, Machine
-from .moment import Held, Moment
+from .moment import Moment, observe
 from .presets import DEFAULT, Preset
 from .shadow import counters as ctr
 from .shadow.crash import Crash
-from .shadow.replay import OUTCOMES
 from .shadow.state import INVALID, Domain
-from .shadow.types import SHF_L1_ANY, SHF_TYPES
-from .text import spell_events
 from .trace import Trace
 
 #: What `TimeMachine.next` knows by another name than that of its counter.
@@ -86,6 +83,10 @@ class TimeMachine:
     def domain(self) -> Domain:
         """The whole state."""
         return self.machine.domain
+
+    def number(self, row: int) -> int:
+        """Return the number of the event in a row of the trace."""
+        return int(np.searchsorted(self._rows, row)) + 1
 
     # --- going ------------------------------------------------------------------------------------------------
 
@@ -243,7 +244,7 @@ class TimeMachine:
                 machine.advance(min(row, ahead))
             except Crash:
                 self._dead = True
-                self.events = int(np.searchsorted(self._rows, machine.row)) + 1
+                self.events = self.number(machine.row)
                 return
             if machine.row == ahead and ahead > self._checkpoints[-1].row:
                 self._keep()
@@ -257,46 +258,8 @@ class TimeMachine:
 
     def _do(self, number: int) -> None:
         """Do one event, and look what it did."""
-        machine, trace = self.machine, self.machine.trace
         row = int(self._rows[number - 1])
-        event = trace.events[row]
-        domain, v = machine.domain, int(event.vcpu)
-        has_address = event.op in (ACCESS, WRITE, WRITEHL, INVLPG)
-        at = lookup(domain, v, int(event.address)) if has_address else NOWHERE
-        flags = _flags(domain, at.frame)
-        paged = bool(domain.vcpus[v].paged)
-        counters, held, logged = domain.counters.copy(), Held.by(domain), int(domain.state[0].resyncs)
-        crash = ""
-        try:
-            machine.advance(row + 1)
-        except Crash as died:
-            self._dead, self.events, crash = True, number, str(died)
-        moved = domain.counters - counters
-        if domain.state[0].resyncs < logged:
-            logged = 0  # the log was full, and emptied just before
-        flags |= _flags(domain, at.frame) & SHF_TYPES
-        outcome = OUTCOMES[machine.outcomes.outcome[row]]
-        now = Held.by(domain)
-        self.moment = Moment(
-            number=number,
-            event=event,
-            text=spell_events(trace.events[row : row + 1])[int(event.line)],
-            outcome=outcome,
-            error=int(machine.outcomes.place[row]) if outcome == "FAULT" else 0,
-            moved={ctr.NAMES[i]: int(moved[i]) for i in np.flatnonzero(moved)},
-            passes=np.array(domain.resyncs[logged : domain.state[0].resyncs]).view(np.recarray),
-            at=at,
-            levels=int(domain.vcpus[v].levels),
-            flags=flags,
-            target=GuestL1.of(domain, at.frame) if flags & SHF_L1_ANY else None,
-            paged=paged,
-            entered=sorted(now - held, key=lambda page: (page.vcpu, page.slot)),
-            left=sorted(held - now, key=lambda page: (page.vcpu, page.slot)),
-            pokes=row - (int(self._rows[number - 2]) + 1 if number > 1 else self._begin()),
-            crash=crash,
-        )
-
-
-def _flags(d: Domain, frame: int) -> int:
-    """Return the ``shadow_flags`` of a frame, 0 if it is INVALID."""
-    return int(d.frames.shadow_flags[frame]) if frame != INVALID else 0
+        pokes = row - (int(self._rows[number - 2]) + 1 if number > 1 else self._begin())
+        self.moment = observe(self.machine, row, number, pokes)
+        if self.moment.crash:
+            self._dead, self.events = True, number

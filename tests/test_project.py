@@ -37,7 +37,7 @@ FLOORS = [
     ["machine", "primitives", "published"],
     ["moment"],
     ["timemachine"],
-    ["story"],
+    ["story", "spelled"],
     ["costs"],
     ["defects", "difference", "watch", "experiment", "charts", "splice"],
     ["worth"],

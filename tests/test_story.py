@@ -62,6 +62,12 @@ def test_an_access_without_a_fault():
     assert told[3].endswith("no exit, the shadow has the entry.")
 
 
+def test_an_access_that_still_finds_what_the_guest_has_changed():
+    told = stories(OUT_OF_SYNC + "ACCESS 0 0x200000 r u\nACCESS 0 0x201000 r u\n")
+    has(told[3], "the shadow has the entry. The guest has changed its own since, but not flushed")
+    assert told[4].endswith("the shadow has the entry.")
+
+
 def test_the_walk_sets_a_and_d():
     told = last("POKE 0x5020 0xb007\nACCESS 0 0x204000 w u\n", guest=GUEST.replace("CR3", "POKE 0x5020 0xb007\nCR3"))
     has(told, "A or D was set in 1 guest entry (guest_walk_tables)")
