@@ -203,3 +203,30 @@ def test_an_l1_beside_its_snapshot_and_shadow(trace):
     assert before.snapshot is not None
     assert after.snapshot is None
     assert not after.dirty.any()
+
+
+@pytest.mark.parametrize("name", ["stress64", "stress32", "stresspae", "superpages"])
+def test_an_address_leads_where_the_machine_s_own_walk_does(trace, name):
+    time = TimeMachine(trace(name))
+    tables = set()
+    for _ in range(1500):
+        moment = time.forward()
+        walk = time.domain.walk[0]
+        if moment.outcome == "OK" and "shadow_guest_walk" in moment.moved:
+            assert (moment.at.table, moment.at.frame) == (walk.l1mfn, walk.l1e >> 12 & (2**40 - 1))
+            tables.add(moment.at.table)
+    assert len(tables) >= 3
+
+
+def test_a_superpage_is_looked_at_by_its_shadow(trace):
+    time = TimeMachine(trace("superpages"))
+    shown = []
+    for _ in range(200):
+        moment = time.forward()
+        if moment.outcome == "OK" and moment.at.superpage != -1:
+            shown.append(time.focus())
+    assert shown
+    l1, index = shown[-1]
+    assert l1.splintered
+    assert l1.guest is None
+    assert (l1.shadow[index] >> 12) == moment.at.frame or l1.shadow[index] != 0

@@ -61,7 +61,7 @@ def _drawn(entries: np.ndarray, marked: np.ndarray, cell: int) -> str:
 def legend() -> Html:
     """Return what shapes, colours and marks mean."""
     keys = [(name, f'<path d="M0 0{shape}" fill="{colour}"/>') for name, colour, shape in KINDS.values()]
-    keys.append(("dirty: differs from the snapshot (in the shadow: stale)", f'<path d="M0 0{_DOT}" {_DOTS}/>'))
+    keys.append(("dirty, differs from the snapshot; in the shadow: stale", f'<path d="M0 0{_DOT}" {_DOTS}/>'))
     frame = f'<rect width="10" height="10" fill="none" stroke="{_FAINT}"/>'
     spelled = (
         f'<span style="white-space: nowrap">{_svg("-1 -1 12 12", frame + key, "width: 13px; vertical-align: -2px")}'
@@ -117,14 +117,13 @@ def grid_title(l1: GuestL1 | None) -> str:
     if l1 is None:
         return "No L1 table yet"
     if l1.splintered:
-        return f"Superpage from frame {l1.gmfn:#x}, splintered: a shadow L1 without a guest L1"
+        return f"Superpage from frame {l1.gmfn:#x}: a shadow L1 without a guest L1"
     state = "out of sync" if l1.out_of_sync else "in sync" if l1.shadow is not None else "not shadowed"
-    held = f" in slot {l1.slot} of vCPU {l1.vcpu}" if l1.slot != INVALID else ""
-    title = f"L1 table in frame {l1.gmfn:#x}, {state}{held}"
+    held = f", in slot {l1.slot} of vCPU {l1.vcpu}" if l1.slot != INVALID else ""
+    title = f"L1 table {l1.gmfn:#x}: {state}{held}"
     if l1.snapshot is None:
         return title
-    dirty, stale = int(np.count_nonzero(l1.dirty)), int(np.count_nonzero(l1.stale))
-    return f"{title}: {dirty} dirty, {stale} of them stale in the shadow"
+    return f"{title}; {np.count_nonzero(l1.dirty)} dirty, {np.count_nonzero(l1.stale)} stale"
 
 
 def grid_text(l1: GuestL1 | None, cell: int = -1) -> str:

@@ -24,10 +24,11 @@ _FOLLOW = -1
 _EMPTY = '<div class="oos-empty">Nothing loaded yet. Choose a trace and a preset, then press Load.</div>'
 _NOTHING = "Load a trace first."
 _STYLE = """<style>
-.oos-story { height: 108px; overflow-y: auto; }
+.oos-story { height: 136px; overflow-y: auto; }
+.oos-story .widget-html-content { line-height: 1.45; }
 .oos-story code { font-size: 12px; }
 .oos-box { height: 196px; overflow: auto; }
-.oos-entry { height: 108px; overflow: auto; }
+.oos-entry { height: 112px; overflow: auto; }
 </style>"""
 
 
@@ -63,14 +64,13 @@ class InspectorPanel(Panel):
         self.time: TimeMachine | None = None
         self._make_controls(source if isinstance(source, str) else source.name, preset)
         self._make_outputs()
-        row = widgets.Layout(flex_flow="row wrap", grid_gap="0 12px", align_items="center")
-        half = widgets.Layout(flex="1 1 300px", min_width="0")
+        row = widgets.Layout(flex_flow="row wrap", grid_gap="0 8px", align_items="center")
         self.ui.children = [
             widgets.HTML(STYLE + _STYLE),
             widgets.HBox([self.source, self.preset], layout=row),
             self.buttons,
-            widgets.HBox([*self.steps.values(), self.number, self.total], layout=row),
-            widgets.HBox([self.slider, *self.jumps.values()], layout=row),
+            widgets.HBox([widgets.HBox([*self.steps.values()]), widgets.HBox([*self.jumps.values()])], layout=row),
+            widgets.HBox([self.number, self.total, self.slider], layout=row),
             self.status,
             self._story,
             self._grid,
@@ -78,8 +78,11 @@ class InspectorPanel(Panel):
             widgets.HBox([self.page, self.cell], layout=row),
             self._entry,
             widgets.HBox(
-                [widgets.VBox([self._slots], layout=half), widgets.VBox([self._moved], layout=half)],
-                layout=widgets.Layout(flex_flow="row wrap", grid_gap="0 24px"),
+                [
+                    widgets.VBox([self._slots], layout={"flex": "1 1 340px", "min_width": "0"}),
+                    widgets.VBox([self._moved], layout={"flex": "1 1 240px", "min_width": "0"}),
+                ],
+                layout=widgets.Layout(flex_flow="row wrap", grid_gap="0 16px"),
             ),
         ]
 
@@ -139,7 +142,8 @@ class InspectorPanel(Panel):
         if not name:
             raise ValueError("Choose a trace.")
         run.progress(f"Reading {name}", 0, 1)
-        loaded = TimeMachine(self._traces.get(name) or open_trace(name), self.preset.value.strip())
+        trace = self._traces[name] if name in self._traces else open_trace(name)
+        loaded = TimeMachine(trace, self.preset.value.strip())
         loaded.forward()
 
         def show() -> str:
