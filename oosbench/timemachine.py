@@ -175,7 +175,7 @@ class TimeMachine:
             self._finish(ahead, cancelled)
             if self.domain.counters[counter] != count:
                 return self._narrow(counter, count, known, min(ahead, self.events))
-            known, reach = ahead, 2 * reach
+            known, reach = ahead, min(2 * reach, EVERY)
             if progress is not None:
                 progress(known, self.events)
         return 0

@@ -234,7 +234,7 @@ def test_inside_a_resync(notebook, tmp_path, theme):
     panel.get_by_label("L1 table", exact=True).select_option("frame 0x4")
     panel.get_by_role("img", name=re.compile("^L1 table 0x4: in sync")).wait_for()
 
-    panel.get_by_label("Trace").fill("redis")
+    panel.get_by_label("Trace").select_option("redis")
     panel.get_by_role("button", name="Load").click()
     _wait_for_status(panel, "^redis on oos-snapshot: 265,638 events")
     panel.get_by_label("Event", exact=True).fill("200000")

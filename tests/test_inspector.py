@@ -158,7 +158,8 @@ def test_the_slots_and_the_counters():
 def test_a_new_panel_says_what_to_do(panel):
     assert "press Load" in panel._story.value
     assert "No L1 table yet" in panel._grid.value
-    assert panel.source.options[:2] == ("tiny", "forkexec")
+    assert [label for label, _ in panel.source.options][:2] == ["tiny", "forkexec"]
+    assert panel.preset.value == "oos-snapshot"
     for button in (panel.steps[1], panel.jumps["fault"]):
         button.click()
         assert panel.status.value == "Load a trace first."
@@ -196,7 +197,7 @@ def test_it_goes_through_a_trace(loaded):
 def test_a_table_can_be_kept_in_view(loaded):
     loaded.jumps["unsync"].click()
     assert loaded.wait(20)
-    assert loaded.page.options == (("of the event", -1), ("frame 0x4", 4), ("frame 0x5", 5))
+    assert loaded.page.options == (("of the event", -1), ("frame 0x5, in slot 2 of vCPU 0", 5), ("frame 0x4", 4))
     loaded.page.value = 4
     assert "L1 table 0x4: in sync" in loaded._grid.value
     loaded.cell.value = 1
@@ -211,25 +212,33 @@ def test_a_table_can_be_kept_in_view(loaded):
     assert "L1 table 0x5" in loaded._grid.value
 
 
-@pytest.mark.parametrize(
-    ("source", "preset", "told"),
-    [
-        ("", "oos", "Choose a trace."),
-        ("gcc", "oss", "oss"),
-        ("no.trace", "oos", "no.trace"),
-        ("nowhere", "oos", "nowhere"),
-    ],
-)
-def test_what_cannot_be_loaded_is_an_error_in_the_status_line(loaded, source, preset, told):
-    before = loaded._story.value
-    loaded.source.value, loaded.preset.value = source, preset
-    loaded.run.click()
-    assert loaded.wait(20)
-    assert told in loaded.status.value
-    assert "oos-error" in loaded.status.value
-    assert loaded._story.value == before
-    loaded.steps[1].click()
-    assert loaded.time.event == 2, "what was loaded is still there"
+def test_what_cannot_be_loaded_is_an_error_in_the_status_line(tmp_path):
+    (tmp_path / "bad.trace").write_text("MODE 4 1 16 256\nJUMP 0\n")
+    for source, preset, told in [
+        (tmp_path / "none.trace", "oos", "none.trace"),
+        (tmp_path / "bad.trace", "oos", "line 2: unknown op"),
+        ("nowhere", "oos", "no bundled recording"),
+        (TINY, "oos+oos_slots=1", "oos_slots"),
+    ]:
+        panel = InspectorPanel(source, preset)
+        panel.run.click()
+        assert panel.wait(20)
+        assert told in panel.status.value
+        assert "oos-error" in panel.status.value
+        assert "press Load" in panel._story.value
+
+
+def test_a_file_and_a_preset_of_ones_own_are_offered(tmp_path):
+    TINY.write(tmp_path / "mine.trace.gz")
+    panel = InspectorPanel(tmp_path / "mine.trace.gz", "oos-snapshot+oos_slots=5")
+    assert panel.source.label.endswith("mine.trace.gz")
+    panel.run.click()
+    assert panel.wait(60)
+    assert panel.status.value.endswith("mine.trace.gz on oos-snapshot+oos_slots=5: 6 events.")
+    panel.source.value, panel.preset.value = "sqlite", "emulate"
+    panel.run.click()
+    assert panel.wait(60)
+    assert panel.status.value == "sqlite on emulate: 23,904 events."
 
 
 def test_a_long_way_can_be_cancelled_and_a_step_takes_its_place(loaded, monkeypatch):

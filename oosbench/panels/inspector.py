@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -11,8 +12,9 @@ import ipywidgets as widgets
 import pandas as pd
 
 from .. import charts, recordings
-from ..guest_l1 import GuestL1, shadowed_l1
+from ..guest_l1 import GuestL1, shadowed_l1, slots
 from ..presets import DEFAULT, PRESETS
+from ..shadow.state import INVALID
 from ..sources import open_trace
 from ..spelled import entry_frame, moved_frame, slots_frame
 from ..timemachine import KINDS, TimeMachine
@@ -37,13 +39,14 @@ class InspectorPanel(Panel):
 
     Parameters
     ----------
-    source : str or Trace
-        What is chosen to begin with: a bundled recording, a file, or a trace of your own.
+    source : str, path or Trace
+        What is chosen to begin with: a bundled recording; a file or a trace, which is offered beside the recordings.
     preset : str
+        What is chosen to begin with: a preset, or one with axes set (``NAME+axis=value``).
 
     Attributes
     ----------
-    source, preset : Combobox
+    source, preset : Dropdown
     steps, jumps : dict of Button
         By number of events, and by what is jumped to.
     number, slider : BoundedIntText, IntSlider
@@ -55,14 +58,13 @@ class InspectorPanel(Panel):
     time : TimeMachine or None
     """
 
-    def __init__(self, source: str | Trace = "sqlite", preset: str = DEFAULT) -> None:
+    def __init__(self, source: str | os.PathLike | Trace = "sqlite", preset: str = DEFAULT) -> None:
         super().__init__()
-        self._traces = {source.name: source} if isinstance(source, Trace) else {}
         self._lock = threading.Lock()  # of the time machine, and of what shows it
         self._showing = False
         self._last: int | None = None
         self.time: TimeMachine | None = None
-        self._make_controls(source if isinstance(source, str) else source.name, preset)
+        self._make_controls(source, preset)
         self._make_outputs()
         row = widgets.Layout(flex_flow="row wrap", grid_gap="0 8px", align_items="center")
         self.ui.children = [
@@ -86,14 +88,14 @@ class InspectorPanel(Panel):
             ),
         ]
 
-    def _make_controls(self, source: str, preset: str) -> None:
+    def _make_controls(self, source: str | os.PathLike | Trace, preset: str) -> None:
         wide, narrow = {"width": "300px"}, {"width": "auto"}
-        names = [*self._traces, *recordings.bundled().index]
-        self.source = widgets.Combobox(
-            value=source, options=names, description="Trace", layout=wide, tooltip="a recording, or a file with a trace"
+        sources = dict.fromkeys([source, *recordings.bundled().index])
+        self.source = widgets.Dropdown(
+            options=[(str(getattr(x, "name", x)), x) for x in sources], value=source, description="Trace", layout=wide
         )
-        self.preset = widgets.Combobox(
-            value=preset, options=list(PRESETS), description="Preset", layout=wide, tooltip="NAME or NAME+axis=value"
+        self.preset = widgets.Dropdown(
+            options=list(dict.fromkeys([preset, *PRESETS])), value=preset, description="Preset", layout=wide
         )
         self.run.description, self.run.icon = "Load", "folder-open"
         self.steps = {
@@ -138,12 +140,8 @@ class InspectorPanel(Panel):
 
     def work(self, run: Run) -> Callable[[], str]:
         """Load what is chosen."""
-        name = self.source.value.strip()
-        if not name:
-            raise ValueError("Choose a trace.")
-        run.progress(f"Reading {name}", 0, 1)
-        trace = self._traces[name] if name in self._traces else open_trace(name)
-        loaded = TimeMachine(trace, self.preset.value.strip())
+        run.progress(f"Reading {self.source.label}", 0, 1)
+        loaded = TimeMachine(open_trace(self.source.value), self.preset.value)
         loaded.forward()
 
         def show() -> str:
@@ -226,18 +224,23 @@ class InspectorPanel(Panel):
 
     def _offer_pages(self) -> None:
         """Offer the tables that there are, and keep the choice."""
-        chosen = self.page.value
-        pages = sorted({*shadowed_l1(self.time.domain), *([chosen] if chosen != _FOLLOW else [])})
-        options = [("of the event", _FOLLOW), *((f"frame {gmfn:#x}", gmfn) for gmfn in pages)]
+        chosen, d = self.page.value, self.time.domain
+        held = {gmfn: f"frame {gmfn:#x}, in slot {slot} of vCPU {v}" for v, slot, gmfn in slots(d) if gmfn != INVALID}
+        others = sorted({*shadowed_l1(d), *([chosen] if chosen != _FOLLOW else [])} - {*held})
+        options = [("of the event", _FOLLOW), *((told, gmfn) for gmfn, told in held.items())]
+        options += [(f"frame {gmfn:#x}", gmfn) for gmfn in others]
         if list(self.page.options) != options:
             self.page.options = options
             self.page.value = chosen
 
     def _look(self) -> None:
         """Show another table, or another entry."""
-        if self.time is not None and not self._showing:
-            with self._lock:
+        # While a run has the time machine there is no waiting for it: it will draw.
+        if self.time is not None and not self._showing and self._lock.acquire(blocking=False):
+            try:
                 self._draw()
+            finally:
+                self._lock.release()
 
     def _draw(self) -> None:
         """Draw the table that is looked at, and spell out its entry."""
@@ -260,9 +263,9 @@ class InspectorPanel(Panel):
         return None if self._last is None else GuestL1.of(self.time.domain, self._last)
 
 
-def _readable(slots: pd.DataFrame) -> pd.DataFrame:
+def _readable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return slots as text."""
-    told = slots.astype(object).where(slots.notna(), "–")
+    told = frame.astype(object).where(frame.notna(), "–")
     told["page"] = [f"{page:#x}" if isinstance(page, int) else page for page in told.page]
     return told
 
