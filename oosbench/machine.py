@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
+from .checkpoint import Checkpoint
 from .dump import dump
 from .events import OPS, POKE
 from .presets import DEFAULT, Preset
@@ -123,6 +124,26 @@ class Machine:
             if progress is not None:
                 progress(self.row, total)
         return self.result()
+
+    def advance(self, stop: int) -> None:
+        """Replay up to a row of the trace, without it; as `run`, but nothing is gathered and nobody is asked.
+
+        Raises
+        ------
+        Crash
+            If the original would have crashed.
+        """
+        self._replay(stop)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return what it takes to come back to this moment: what is not zero, a few MiB in a guest of a GiB."""
+        return Checkpoint.of(self.domain, self.row, self._log)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Be again as at a checkpoint of this machine, exactly. Only outcomes of later events, once known, are kept."""
+        self.domain = checkpoint.domain()
+        self.row = checkpoint.row
+        self._log = list(checkpoint.log)
 
     def audit(self) -> list[Violation]:
         """Check the invariants (`oosbench.shadow.audit`), and return those that do not hold: none is right.

@@ -43,7 +43,8 @@ def test_a_notebook_runs(name, tmp_path, monkeypatch):
     client.execute(env=os.environ)
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert [output for output in outputs if output.output_type == "stream"] == []
-    assert sum("image" in str(o.get("data", {}).get("text/html", "")) for o in outputs) >= 2
+    shown = [str(output.get("data", {}).get("text/html", "")) for output in outputs]
+    assert sum("data:image" in text or 'role="img"' in text for text in shown) >= 2
     assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in outputs)
 
 

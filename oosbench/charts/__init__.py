@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from .glance import glance as glance
 from .glance import glance_text as glance_text
+from .grid import grid as grid
+from .grid import grid_text as grid_text
+from .grid import grid_title as grid_title
+from .grid import legend as legend
 from .images import Html as Html
 from .images import as_html as as_html
 from .images import as_png as as_png
 from .images import as_svg as as_svg
+from .moment import moment as moment
+from .moment import story as story
 from .pairs import pairs as pairs
 from .pairs import pairs_text as pairs_text
 from .resync import dirty_ratio as dirty_ratio

@@ -89,13 +89,13 @@ class Panel:
         """Do the work, in a thread; return what shows it, which in turn returns the closing status."""
         raise NotImplementedError
 
-    def start(self) -> None:
-        """Begin a run, as the Run button does. One that is under way is given up."""
+    def start(self, work: Callable[[Run], Callable[[], str]] | None = None) -> None:
+        """Begin a run of `work`, as the Run button does. One that is under way is given up."""
         self.stop()
         self._current = Run(self)
         self.run.disabled, self.cancel.disabled = True, False
         self.show_progress("Starting", 0)
-        self._thread = threading.Thread(target=self._work, args=(self._current,), daemon=True)
+        self._thread = threading.Thread(target=self._work, args=(self._current, work or self.work), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -115,13 +115,13 @@ class Panel:
         self.bar.value = share
         self.status.value = f"{html.escape(what)} …"
 
-    def _work(self, run: Run) -> None:
+    def _work(self, run: Run, work: Callable[[Run], Callable[[], str]]) -> None:
         def compiling(done: int, total: int) -> None:
             run.progress("Compiling the shadow MMU, once (about half a minute)", done, total)
 
         try:
             with Compiling(compiling):
-                show = self.work(run)
+                show = work(run)
             if not run.cancelled():
                 self._end(show(), 1)
         except Cancelled:

@@ -1,0 +1,283 @@
+"""The inspector: one machine at any moment of a trace, event by event."""
+
+from __future__ import annotations
+
+import html
+import os
+import threading
+import time
+from collections.abc import Callable
+
+import ipywidgets as widgets
+import pandas as pd
+
+from .. import charts, recordings
+from ..guest_l1 import GuestL1, shadowed_l1, slots
+from ..presets import DEFAULT, PRESETS
+from ..shadow.state import INVALID
+from ..sources import open_trace
+from ..spelled import entry_frame, moved_frame, slots_frame
+from ..timemachine import KINDS, TimeMachine
+from ..trace import Trace
+from ._panel import STYLE, Panel, Run
+
+STEPS = {-100: "−100", -10: "−10", -1: "Back", 1: "Forward", 10: "+10", 100: "+100"}
+_FOLLOW = -1
+_EMPTY = '<div class="oos-empty">Nothing loaded yet. Choose a trace and a preset, then press Load.</div>'
+_NOTHING = "Load a trace first."
+_STYLE = """<style>
+.oos-story { height: 136px; overflow-y: auto; }
+.oos-story .widget-html-content { line-height: 1.45; }
+.oos-story code { font-size: 12px; }
+.oos-box { height: 196px; overflow: auto; }
+.oos-entry { height: 112px; overflow: auto; }
+</style>"""
+
+
+class InspectorPanel(Panel):
+    """Pick a trace and a preset, then go through it: what each event did, and to which table.
+
+    Parameters
+    ----------
+    source : str, path or Trace
+        What is chosen to begin with: a bundled recording; a file or a trace, which is offered beside the recordings.
+    preset : str
+        What is chosen to begin with: a preset, or one with axes set (``NAME+axis=value``).
+
+    Attributes
+    ----------
+    source, preset : Dropdown
+    steps, jumps : dict of Button
+        By number of events, and by what is jumped to.
+    number, slider : BoundedIntText, IntSlider
+        The event; set, they go there.
+    page : Dropdown
+        The L1 table that is looked at: that of the event, or always the same.
+    cell : BoundedIntText
+        The entry that is spelled out; it follows the event.
+    time : TimeMachine or None
+    """
+
+    def __init__(self, source: str | os.PathLike | Trace = "sqlite", preset: str = DEFAULT) -> None:
+        super().__init__()
+        self._lock = threading.Lock()  # of the time machine, and of what shows it
+        self._showing = False
+        self._last: int | None = None
+        self.time: TimeMachine | None = None
+        self._make_controls(source, preset)
+        self._make_outputs()
+        row = widgets.Layout(flex_flow="row wrap", grid_gap="0 8px", align_items="center")
+        self.ui.children = [
+            widgets.HTML(STYLE + _STYLE),
+            widgets.HBox([self.source, self.preset], layout=row),
+            self.buttons,
+            widgets.HBox([widgets.HBox([*self.steps.values()]), widgets.HBox([*self.jumps.values()])], layout=row),
+            widgets.HBox([self.number, self.total, self.slider], layout=row),
+            self.status,
+            self._story,
+            self._grid,
+            widgets.HTML(charts.legend()),
+            widgets.HBox([self.page, self.cell], layout=row),
+            self._entry,
+            widgets.HBox(
+                [
+                    widgets.VBox([self._slots], layout={"flex": "1 1 340px", "min_width": "0"}),
+                    widgets.VBox([self._moved], layout={"flex": "1 1 240px", "min_width": "0"}),
+                ],
+                layout=widgets.Layout(flex_flow="row wrap", grid_gap="0 16px"),
+            ),
+        ]
+
+    def _make_controls(self, source: str | os.PathLike | Trace, preset: str) -> None:
+        wide, narrow = {"width": "300px"}, {"width": "auto"}
+        sources = dict.fromkeys([source, *recordings.bundled().index])
+        self.source = widgets.Dropdown(
+            options=[(str(getattr(x, "name", x)), x) for x in sources], value=source, description="Trace", layout=wide
+        )
+        self.preset = widgets.Dropdown(
+            options=list(dict.fromkeys([preset, *PRESETS])), value=preset, description="Preset", layout=wide
+        )
+        self.run.description, self.run.icon = "Load", "folder-open"
+        self.steps = {
+            n: widgets.Button(description=label, layout=narrow, tooltip=f"{abs(n)} events {'on' if n > 0 else 'back'}")
+            for n, label in STEPS.items()
+        }
+        self.steps[-1].tooltip, self.steps[1].tooltip = "one event back", "one event on"
+        self.jumps = {
+            kind: widgets.Button(
+                description=f"Next {kind}", layout=narrow, tooltip=f"to the next event that moves {name}"
+            )
+            for kind, name in KINDS.items()
+        }
+        self.number = widgets.BoundedIntText(0, 0, 0, description="Event", layout={"width": "190px"})
+        self.total = widgets.Label("of 0")
+        self.slider = widgets.IntSlider(
+            0, 0, 0, readout=False, continuous_update=False, layout={"width": "260px"}, tooltip="event"
+        )
+        self.page = widgets.Dropdown(options=[("of the event", _FOLLOW)], description="L1 table", layout=wide)
+        self.cell = widgets.BoundedIntText(0, 0, 1023, description="Entry", layout={"width": "190px"})
+        for n, button in self.steps.items():
+            button.on_click(lambda _, n=n: self.step(n))
+        for kind, button in self.jumps.items():
+            button.on_click(lambda _, kind=kind: self.jump(kind))
+        for field in (self.number, self.slider):
+            field.observe(lambda change: None if self._showing else self.goto(change.new), "value")
+        self.page.observe(lambda change: self._look(), "value")
+        self.cell.observe(lambda change: self._look(), "value")
+
+    def _make_outputs(self) -> None:
+        self._story, self._grid, self._entry = widgets.HTML(_EMPTY), widgets.HTML(charts.grid(None)), widgets.HTML()
+        self._slots, self._moved = widgets.HTML(), widgets.HTML()
+        for output, name in (
+            (self._story, "oos-story"),
+            (self._entry, "oos-entry"),
+            (self._slots, "oos-box"),
+            (self._moved, "oos-box"),
+        ):
+            output.add_class(name)
+
+    # --- what the buttons do ----------------------------------------------------------------------------------
+
+    def work(self, run: Run) -> Callable[[], str]:
+        """Load what is chosen."""
+        run.progress(f"Reading {self.source.label}", 0, 1)
+        loaded = TimeMachine(open_trace(self.source.value), self.preset.value)
+        loaded.forward()
+
+        def show() -> str:
+            with self._lock:
+                self.time, self._last = loaded, None
+                self._show()
+            return f"{loaded.machine.trace.name} on {loaded.machine.preset.name}: {loaded.events:,} events."
+
+        return show
+
+    def step(self, n: int) -> None:
+        """Go some events on, or back if `n` is negative; at once."""
+        if self.time is None:
+            self.status.value = _NOTHING
+            return
+        self.stop()
+        began = time.perf_counter()
+        with self._lock:
+            self.time.forward(n)
+            self._show()
+        self.status.value = self._told(began)
+
+    def goto(self, number: int) -> None:
+        """Begin to go to an event."""
+        self._travel(lambda run: self.time.goto(number, run.cancelled))
+
+    def jump(self, kind: str) -> None:
+        """Begin to go to the next event of a kind: "fault", "unsync", "resync" or "eviction"."""
+
+        def go(run: Run) -> str | None:
+            found = self.time.next(kind, run.cancelled, lambda done, total: run.progress(f"Next {kind}", done, total))
+            return None if found else f"There is no {kind} after event {self.time.event:,}."
+
+        self._travel(go)
+
+    def _travel(self, go: Callable[[Run], object]) -> None:
+        """Begin to go somewhere that may be far away."""
+
+        def work(run: Run) -> Callable[[], str]:
+            began = time.perf_counter()
+            with self._lock:
+                found = go(run)
+
+            def show() -> str:
+                with self._lock:
+                    self._show()
+                return found if isinstance(found, str) else self._told(began)
+
+            return show
+
+        if self.time is None:
+            self.status.value = _NOTHING
+        else:
+            self.start(work)
+
+    def _told(self, began: float) -> str:
+        return f"Event {self.time.event:,} of {self.time.events:,}, in {1000 * (time.perf_counter() - began):.0f} ms."
+
+    # --- what is shown ----------------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        """Show the moment."""
+        moment = self.time.moment
+        self._showing = True
+        try:
+            for field in (self.number, self.slider):
+                field.max = self.time.events
+                field.value = moment.number
+            self.total.value = f"of {self.time.events:,}"
+            self._offer_pages()
+            focus = self.time.focus()
+            if focus is not None and self.page.value in (_FOLLOW, focus[0].gmfn) and focus[1] >= 0:
+                self.cell.value = focus[1]
+        finally:
+            self._showing = False
+        self._story.value = charts.story(self.time)
+        self._slots.value = _table(_readable(slots_frame(self.time)), "Slots of the vCPUs")
+        self._moved.value = _table(moved_frame(moment), "Counters that moved")
+        self._draw()
+
+    def _offer_pages(self) -> None:
+        """Offer the tables that there are, and keep the choice."""
+        chosen, d = self.page.value, self.time.domain
+        held = {gmfn: f"frame {gmfn:#x}, in slot {slot} of vCPU {v}" for v, slot, gmfn in slots(d) if gmfn != INVALID}
+        others = sorted({*shadowed_l1(d), *([chosen] if chosen != _FOLLOW else [])} - {*held})
+        options = [("of the event", _FOLLOW), *((told, gmfn) for gmfn, told in held.items())]
+        options += [(f"frame {gmfn:#x}", gmfn) for gmfn in others]
+        if list(self.page.options) != options:
+            self.page.options = options
+            self.page.value = chosen
+
+    def _look(self) -> None:
+        """Show another table, or another entry."""
+        # While a run has the time machine there is no waiting for it: it will draw.
+        if self.time is not None and not self._showing and self._lock.acquire(blocking=False):
+            try:
+                self._draw()
+            finally:
+                self._lock.release()
+
+    def _draw(self) -> None:
+        """Draw the table that is looked at, and spell out its entry."""
+        l1 = self._looked_at()
+        if l1 is None:
+            self._grid.value, self._entry.value = charts.grid(None), ""
+            return
+        cell = min(self.cell.value, l1.entries - 1)
+        self._grid.value = charts.grid(l1, cell)
+        self._entry.value = _table(entry_frame(self.time.domain, l1, cell).reset_index(), f"Entry {cell}")
+
+    def _looked_at(self) -> GuestL1 | None:
+        """Return the chosen table, or that of the event, or that of the last event which had one."""
+        if self.page.value != _FOLLOW:
+            return GuestL1.of(self.time.domain, self.page.value)
+        focus = self.time.focus()
+        if focus is not None:
+            self._last = None if focus[0].splintered else focus[0].gmfn
+            return focus[0]
+        return None if self._last is None else GuestL1.of(self.time.domain, self._last)
+
+
+def _readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return slots as text."""
+    told = frame.astype(object).where(frame.notna(), "–")
+    told["page"] = [f"{page:#x}" if isinstance(page, int) else page for page in told.page]
+    return told
+
+
+def _table(frame: pd.DataFrame, caption: str) -> str:
+    """Return a frame as an HTML table."""
+    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in frame.columns)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in row) + "</tr>"
+        for row in frame.itertuples(index=False)
+    )
+    return (
+        f'<div class="oos-scroll"><table><caption style="text-align: left; font-weight: bold">{html.escape(caption)}'
+        f"</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
