@@ -28,6 +28,7 @@ COMPILED = (
     "presets",
     "scan.py",
     "follow.py",
+    "yardstick.py",
     "recordings",
     "shadow",
     "guests",

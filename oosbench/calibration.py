@@ -54,7 +54,7 @@ def _time(run: Callable[[int], None]) -> Measured:
     return _measured(repeat(lambda: run(_MANY), number=1, repeat=_BATCHES), _MANY)
 
 
-def _out_of_sync(name: str, present: int) -> tuple[Domain, int]:
+def out_of_sync(name: str, present: int) -> tuple[Domain, int]:
     """Return a machine with one table out of sync, `present` entries of it in its shadow, and the slot of vCPU 0."""
     trace = episode_trace(Episode(present, 1))
     machine = Machine(trace, preset(name).replace(prefetch=False))
@@ -64,7 +64,7 @@ def _out_of_sync(name: str, present: int) -> tuple[Domain, int]:
 
 def _pass(name: str, present: int) -> Measured:
     """Return what a content pass takes that finds nothing changed."""
-    domain, slot = _out_of_sync(name, present)
+    domain, slot = out_of_sync(name, present)
     kernels.content_passes(domain, 0, slot, 1)
     return _time(lambda times: kernels.content_passes(domain, 0, slot, times))
 
@@ -89,15 +89,16 @@ def measure() -> pd.DataFrame:
         Indexed by piece: `ns`, `low`, `high`, and `original_ns`: what the original C code took on an AMD EPYC.
 
         - copy hot, copy cold: 4 KiB
-        - pass without anything present: 512 shadow entries looked at
-        - compare: an entry compared with the snapshot, the rest of the pass taken off
-        - derive: an entry derived anew that comes out as it was, likewise
+        - pass without anything present: 512 shadow entries looked at, none derived
+        - compare: an entry compared with the snapshot: of a pass over an unchanged table, which compares whole pages,
+          the 512th part
+        - derive: an entry derived anew that comes out as it was, the look at it taken off
         - copy and compare: both together, as far as they add to a resync of a full page
     """
-    domain, slot = _out_of_sync("oos-snapshot", 511)
+    domain, slot = out_of_sync("oos-snapshot", 511)
     hot = _time(lambda times: kernels.copies(domain, 0, slot, times))
-    empty = _pass("oos-snapshot", 1)
-    compare = _pass("oos-snapshot", 511).less(empty, 510)
+    empty = _pass("oos-fixups", 1)
+    compare = Measured(*(a / 512 for a in _pass("oos-snapshot", 511)))
     derive = _pass("oos-fixups", 511).less(empty, 510)
     both = Measured(*(a + 512 * b for a, b in zip(hot, compare, strict=True)))
     rows = {

@@ -7,12 +7,12 @@ need not be kept: new arrays are zero, and take up no more than what is put into
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 
-from .shadow.state import Domain
+from .shadow.state import Domain, reserve
 
 
 class _Sparse(NamedTuple):
@@ -30,7 +30,7 @@ class _Sparse(NamedTuple):
         return cls(array.shape, type(array), used, array[used])
 
     def whole(self) -> np.ndarray:
-        array = np.zeros(self.shape, self.rows.dtype).view(self.kind)
+        array = reserve(self.shape, self.rows.dtype).view(self.kind)
         array[self.used] = self.rows
         return array
 
@@ -58,7 +58,7 @@ class Checkpoint:
     @classmethod
     def of(cls, domain: Domain, row: int, log: Iterable[np.ndarray]) -> Checkpoint:
         """Return a checkpoint of this state. It takes 40 ms to see what is zero in a GiB."""
-        return cls(row, tuple(log), tuple(map(_Sparse.of, domain)))
+        return cls(row, tuple(log), tuple(_Sparse.of(getattr(domain, field.name)) for field in fields(domain)))
 
     def domain(self) -> Domain:
         """Return the state again, in arrays of its own."""

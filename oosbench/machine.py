@@ -38,6 +38,8 @@ class Machine:
     preset : str or Preset
     keep_outcomes : bool
         Whether to remember the outcome of each event (17 bytes each).
+    keep_resyncs : bool
+        Whether to remember each content pass (80 bytes each); what is counted, is counted all the same.
 
     Attributes
     ----------
@@ -57,7 +59,9 @@ class Machine:
         If the guest's memory cannot be reserved.
     """
 
-    def __init__(self, trace: Trace, preset: str | Preset = DEFAULT, *, keep_outcomes: bool = True) -> None:
+    def __init__(
+        self, trace: Trace, preset: str | Preset = DEFAULT, *, keep_outcomes: bool = True, keep_resyncs: bool = True
+    ) -> None:
         self.trace = trace.validate()
         self.preset = find_preset(preset)
         try:
@@ -72,6 +76,7 @@ class Machine:
         self.outcomes = np.zeros(len(trace.events) if keep_outcomes else 0, replay.RESULT).view(np.recarray)
         self._rows = replay.Rows(self.trace.events, self.outcomes)
         self.row = 0
+        self._keep_resyncs = keep_resyncs
         self._log: list[np.ndarray] = []
         self._auditor = new_auditor(self.domain)
         replay.start(self.domain)
@@ -235,7 +240,7 @@ class Machine:
                 self.domain.state[0].resyncs = 0
 
     def _pending_log(self) -> np.ndarray:
-        return np.array(self.domain.resyncs[: self.domain.state[0].resyncs])
+        return np.array(self.domain.resyncs[: self.domain.state[0].resyncs if self._keep_resyncs else 0])
 
     def _explain(self, crash: Crash) -> Crash:
         """Return the crash with its place, and what can be done about it."""

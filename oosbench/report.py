@@ -67,6 +67,22 @@ TIMES: Columns = (
     ("high", "high", "{:.2f}"),
     ("original_ns", "original C, ns", "{:.2f}"),
 )
+PIECES: Columns = (
+    ("piece", "piece", "{}"),
+    ("ns", "ns", "{:.1f}"),
+    ("walks", "yardstick walks", "{:.2f}"),
+    ("ratio", "× C library", "{:.2f}"),
+)
+SPEED: Columns = (
+    ("trace", "trace", "{}"),
+    ("preset", "preset", "{}"),
+    ("events", "events", "{:,}"),
+    ("ns_per_event", "ns an event", "{:.1f}"),
+    ("events_per_s", "events/s", "{:,.0f}"),
+    ("walks_per_event", "yardstick walks an event", "{:.1f}"),
+    ("original_walks", "original C", "{:g}"),
+)
+DIRTY: Columns = (("dirty", "dirty entries", "{:,}"), ("ns", "ns a pass", "{:,.0f}"))
 
 
 def readable(table: pd.DataFrame, columns: Columns = HEADLINE) -> pd.DataFrame:

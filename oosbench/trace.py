@@ -20,7 +20,7 @@ from .summary import Summary, summarise
 from .text import Parsed, parse, spell
 from .x86 import LEVELS, MAX_FRAMES, PAGE_SIZE
 
-MAX_VCPUS = 8
+MAX_VCPUS = 64  # the original looks through all vCPUs' slots at a resync, so its cost grows with them
 MAX_SHADOW_PAGES = 2**22  # 16 GiB of shadow
 MAX_TEXT = 4 * 2**30  # bytes of an uncompressed text trace
 _NPZ_COLUMNS = {"mode": "i8", "verbatim_line": "i8", "verbatim_text": "u1"} | {
@@ -37,7 +37,7 @@ class Trace:
     levels : {2, 3, 4}
         Levels of paging of every vCPU once its paging is on: 2-level, PAE, 64-bit.
     vcpus : int
-        1 to 8.
+        1 to 64.
     guest_pages, shadow_pages : int
         Pages of 4 KiB that the guest has, and that its shadow may take. A shadow pool smaller than Xen's
         minimum is raised to it.

@@ -8,7 +8,7 @@ from types import TracebackType
 import numba
 from numba.core import event
 
-from . import _jit
+from . import _jit, yardstick
 from .guests import Kernel, generate
 from .machine import Machine
 from .recordings import Recording
@@ -81,6 +81,10 @@ def warm(progress: Callable[[int, int], None] | None = None) -> None:
         kernels.copies(machine.domain, 0, 0, 0)
         kernels.cold_copies(machine.domain, 0, 0, 0)
         kernels.content_passes(machine.domain, 0, 0, 0)
+        kernels.dirty_passes(machine.domain, 0, 0, 0, 0)
+        kernels.page_copies(machine.domain, 0, 0, 0, 0)
+        kernels.scans(machine.domain, 0, 0, 0, 0)
+        yardstick.warm(machine.domain.memory)
         machine.run_audited()
         Machine(Trace.from_text(_TINY)).audit()
         Recording.empty().trace()

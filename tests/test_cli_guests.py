@@ -53,7 +53,7 @@ def test_generate_writes_what_the_package_makes(in_folder, capsys):
         (("generate", "fork-exec", "x", "--set", "heap=0"), "fork_exec: heap is '0', must be a whole number from 1 to"),
         (("generate", "isolation", "x"), "no workload family 'isolation'; there are demand_paging"),
         (("generate", "windows", "x", "--levels", "4"), "windows: levels is 4; it exists for levels 2 and 3"),
-        (("generate", "mix", "x", "--vcpus", "0"), "vcpus is 0, must be from 1 to 8"),
+        (("generate", "mix", "x", "--vcpus", "0"), "vcpus is 0, must be from 1 to 64"),
         (("generate", "mix", "x", "--events", "0"), "events is 0, must be at least 1"),
         (("generate", "mix", "no/x"), "No such file or directory"),
         (("describe", T0, "--chart", "x.pdf"), "--chart is x.pdf, must end in .svg or .png"),

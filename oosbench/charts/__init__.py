@@ -23,6 +23,10 @@ from .resync import dirty_ratio as dirty_ratio
 from .resync import dirty_ratio_text as dirty_ratio_text
 from .resync import resync_work as resync_work
 from .resync import resync_work_text as resync_work_text
+from .speed import growth as growth
+from .speed import growth_text as growth_text
+from .speed import speed as speed
+from .speed import speed_text as speed_text
 from .worth import break_even as break_even
 from .worth import break_even_text as break_even_text
 from .worth import tornado as tornado

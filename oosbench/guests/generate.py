@@ -58,7 +58,7 @@ class Workload:
     levels : {2, 3, 4}, optional
         The most that the family has, if nothing is said.
     vcpus : int
-        1 to 8. Each runs a program of its own (of `threads` all share one process; those of `mix` are dealt out).
+        1 to 64. Each runs a program of its own (of `threads` all share one process; those of `mix` are dealt out).
     seed : int or numpy.random.Generator
         The same seed gives the same events.
     **parameters

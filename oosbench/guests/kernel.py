@@ -90,7 +90,7 @@ class Kernel:
     ----------
     levels : {2, 3, 4}
     vcpus : int
-        1 to 8.
+        1 to 64.
     rng : numpy.random.Generator or int
         Random numbers, or the seed for them. Placement uses them, and programs.
     **options

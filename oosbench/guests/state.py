@@ -14,7 +14,7 @@ from ..events import EVENT
 from .layout import MAX_REGIONS
 
 MAX_PROCESSES = 64
-MAX_PROGRAMS = 16
+MAX_PROGRAMS = 64
 MAX_PARAMETERS = 16
 CHUNK = 2**18  # events that are made at a time
 ROOM = 2**18  # events that one turn of a program may take at most, and then some

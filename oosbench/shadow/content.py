@@ -21,7 +21,7 @@ CAUSES = ("cr3", "other-vcpu", "evict", "link", "upper-link", "promote", "walk",
 # (Not Python numbers: for each of those the compiler would make a copy of everything that takes a cause.)
 BY_CR3, BY_OTHER_VCPU, BY_EVICT, BY_LINK, BY_UPPER_LINK, BY_PROMOTE, BY_WALK, BY_MODE, BY_FAULT = np.arange(len(CAUSES))
 
-_BLOCK = 32  # words that are compared at once
+_BLOCK = 64  # words that are compared at once
 _LINE = 8  # words of a cache line of 64 bytes
 _NO_ENTRY = -2  # the one before the first is not dirty
 
@@ -75,7 +75,7 @@ def _follow(d, v, sl1mfn, page, snapshot, levels, first, stop, last):
 
 
 @jit
-def _follow_blocks(d, v, sl1mfn, page, snapshot, levels):
+def follow_blocks(d, v, sl1mfn, page, snapshot, levels):
     """Bring a page into sync, passing over what equals its snapshot; return (dirty, runs)."""
     per_word = 8 // bytes_of_entry(levels)
     dirty = runs = 0
@@ -159,7 +159,7 @@ def resync_l1(d, v, slot, cause):
     else:
         compared = d.shadows[sl1mfn].present + (d.shadows[sl1mfn + 1].present if levels == 2 else 0)
         if trusted:
-            dirty, runs = _follow_blocks(d, v, sl1mfn, page, snapshot, levels)
+            dirty, runs = follow_blocks(d, v, sl1mfn, page, snapshot, levels)
         else:
             dirty, runs = _derive_all(d, v, sl1mfn, page, snapshot, levels)
         d.counters[ctr.resync_tested] += entries_of_l1(levels)

@@ -17,6 +17,13 @@ def set_l1e(d, v, sl1mfn, slot, new):
     """Set entry `slot` of shadow page `sl1mfn`, on behalf of vCPU `v`. Xen: shadow_set_l1e."""
     d.counters[ctr.set_l1e_calls] += 1
     record = new & (P | RW) == P | RW and not is_magic(new) and may_write(d, frame_of(new))
+    if record or d.tables[sl1mfn, slot] != new:
+        _change_l1e(d, v, sl1mfn, slot, new, record)
+
+
+@jit
+def _change_l1e(d, v, sl1mfn, slot, new, record):
+    """Set an entry that changes, or is to be recorded because it maps an out-of-sync page writable."""
     if record and d.config[0].fixup_first:
         fixup_add(d, v, frame_of(new), sl1mfn, slot)  # even for an entry that stays as it is
     old = d.tables[sl1mfn, slot]

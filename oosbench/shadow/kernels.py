@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .._jit import entry
-from .content import BY_CR3, resync_l1
-from .snapshot import take_snapshot
+from ..x86 import D
+from .content import BY_CR3, follow_blocks, resync_l1
+from .snapshot import copy_page, take_snapshot
 
 
 @entry
@@ -18,11 +19,8 @@ def copies(d, v, slot, times):
 def cold_copies(d, first, pages, smfn):
     """Copy each of `pages` guest frames into a pool page of its own, from `smfn` on: nothing is in a cache."""
     for i in range(pages):
-        target = d.tables[smfn + i]
         # Frames apart from each other, so that the processor does not see the next one coming.
-        source = d.memory[first + (i * 7919) % pages]
-        for w in range(512):
-            target[w] = source[w]
+        copy_page(d.tables[smfn + i], d.memory[first + (i * 7919) % pages])
 
 
 @entry
@@ -31,3 +29,33 @@ def content_passes(d, v, slot, times):
     for _ in range(times):
         resync_l1(d, v, slot, BY_CR3)
         d.state[0].resyncs = 0
+
+
+@entry
+def dirty_passes(d, v, slot, dirty, times):
+    """Make so many content passes over the page in `slot` of `v`; before each, `dirty` entries change their D bit."""
+    page = d.memory[d.vcpus[v].oos[slot]]
+    for _ in range(times):
+        for i in range(dirty):
+            page[i] ^= D
+        resync_l1(d, v, slot, BY_CR3)
+        d.state[0].resyncs = 0
+
+
+@entry
+def page_copies(d, first, pages, smfn, times):
+    """Copy `pages` guest frames to as many pool pages from `smfn` on, all in turn so many times."""
+    for _ in range(times):
+        for i in range(pages):
+            copy_page(d.tables[smfn + i], d.memory[first + i])
+
+
+@entry
+def scans(d, first, pages, smfn, times):
+    """Look for changes in `pages` guest frames since pool pages from `smfn` on were copied, all so many times."""
+    dirty = 0
+    for _ in range(times):
+        for i in range(pages):
+            changed, _ = follow_blocks(d, 0, 0, d.memory[first + i], d.tables[smfn + i], 4)
+            dirty += changed
+    return dirty

@@ -34,14 +34,18 @@ def snapshot_is_due(d, gmfn):
 
 
 @jit
+def copy_page(target, page):
+    """Copy a page (the compiler makes it a call of the C library's own)."""
+    for i in range(512):
+        target[i] = page[i]
+
+
+@jit
 def take_snapshot(d, v, slot):
     """Copy the page in `slot` of `v`."""
     vcpu = d.vcpus[v]
     gmfn = vcpu.oos[slot]
-    snapshot = d.tables[vcpu.oos_snapshot[slot]]
-    page = d.memory[gmfn]
-    for i in range(512):
-        snapshot[i] = page[i]
+    copy_page(d.tables[vcpu.oos_snapshot[slot]], d.memory[gmfn])
     d.frames[gmfn].has_snapshot = 1
     d.counters[ctr.snapshot_copies] += 1
 

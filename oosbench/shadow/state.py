@@ -8,6 +8,8 @@ nothing computed from it can overflow.
 
 from __future__ import annotations
 
+import math
+import mmap
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +18,8 @@ from .._reference import Referenced
 from ..presets import CHOICES, FIXUPS, GUESSES, MAX_SLOTS, SNAPSHOTS, Preset, axes
 from . import counters as ctr
 
+_MAP_NORESERVE = 0x4000  # "promise nothing": as Linux has it on x86 and ARM; Python names it from 3.13 on
+_HUGE, _SPARSE = 2**22, 2**33  # bytes from which large pages pay, and from which most will never be touched
 INVALID = -1  # no frame, no slot
 HASH_BUCKETS = 251
 MAX_ORDER = 2  # the largest chunk of the pool is four pages
@@ -145,6 +149,26 @@ def pool_pages(shadow_pages: int, guest_pages: int, vcpus: int) -> int:
     return -(-max(asked, 128 * vcpus + guest_pages // 256) // 4) * 4
 
 
+def reserve(shape: int | tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
+    """Return an array of zeros that takes up only what is touched, be it larger than the host's memory.
+
+    It begins at a page of the host, so that pages of the guest do not straddle cache lines.
+
+    Raises
+    ------
+    MemoryError
+        If there are not even addresses for it.
+    """
+    size = max(math.prod(np.atleast_1d(shape).tolist()) * np.dtype(dtype).itemsize, 1)
+    try:
+        room = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE)
+    except (OSError, OverflowError) as error:
+        raise MemoryError(f"no room for {size:,} bytes ({error})") from None
+    if _HUGE <= size < _SPARSE:
+        room.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(room, dtype).reshape(shape)
+
+
 def new_domain(preset: Preset, levels: int, vcpus: int, guest_pages: int, shadow_pages: int, log: int) -> Domain:
     """Return the arrays of a machine that has yet to be set up (`control.setup`).
 
@@ -161,10 +185,10 @@ def new_domain(preset: Preset, levels: int, vcpus: int, guest_pages: int, shadow
     else:
         fixups = preset.fixup_buckets * preset.fixup_bucket_entries
     domain = Domain(
-        memory=np.zeros((guest_pages + 1, 512), np.int64),
-        frames=np.zeros(guest_pages + 1, FRAME).view(np.recarray),
-        tables=np.zeros((pool, 512), np.int64),
-        shadows=np.zeros(pool + MAX_ORDER + 2, SHADOW).view(np.recarray),
+        memory=reserve((guest_pages + 1, 512), np.int64),
+        frames=reserve(guest_pages + 1, FRAME).view(np.recarray),
+        tables=reserve((pool, 512), np.int64),
+        shadows=reserve(pool + MAX_ORDER + 2, SHADOW).view(np.recarray),
         vcpus=np.zeros(vcpus, VCPU).view(np.recarray),
         fixups=np.zeros((vcpus, fixups), FIXUP).view(np.recarray),
         hash=np.zeros(HASH_BUCKETS, np.int64),
