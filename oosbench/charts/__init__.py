@@ -17,6 +17,10 @@ from .resync import dirty_ratio as dirty_ratio
 from .resync import dirty_ratio_text as dirty_ratio_text
 from .resync import resync_work as resync_work
 from .resync import resync_work_text as resync_work_text
+from .sweep import heatmap as heatmap
+from .sweep import heatmap_text as heatmap_text
+from .sweep import lines as lines
+from .sweep import lines_text as lines_text
 from .worth import break_even as break_even
 from .worth import break_even_text as break_even_text
 from .worth import tornado as tornado
