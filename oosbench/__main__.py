@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from tqdm import tqdm
 
 from . import __version__
-from .commands import costs, figures, machines, studies, traces
+from .commands import costs, figures, machines, studies, sweep, traces
 from .errors import BadInput
 from .shadow.crash import Crash
 from .warm import Compiling
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=do)
         return sub
 
-    for group in (machines, traces, studies, costs, figures):
+    for group in (machines, traces, studies, sweep, costs, figures):
         group.add(command)
     return parser
 

@@ -22,7 +22,8 @@ from __future__ import annotations
 import itertools
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +36,7 @@ from .guests.generate import EVENTS
 from .output import whole_file
 from .plain import canonical, toml, toml_key
 from .point import Point, generated_guest, recorded_guest
-from .presets import DEFAULT, Preset, axes
+from .presets import CHOICES, DEFAULT, Preset, axes
 from .presets import preset as find_preset
 from .sampling import METHODS, grid, sample
 
@@ -159,7 +160,7 @@ class Design:
     def _points(self) -> tuple[Point, ...]:
         found: dict[str, Point] = {}
         for workload, seed in itertools.product(self.workloads, self.seeds):
-            name, own = self._named(workload)
+            name, own = _named(workload)
             guests: dict[str, tuple[dict[str, object], str]] = {}  # a file is read once, not once a point
             for chosen in self._rows:
                 mine = {axis: value for axis, value in chosen.items() if axis in MACHINE or axis in own}
@@ -180,18 +181,6 @@ class Design:
     def _rows(self) -> list[dict[str, object]]:
         """What is chosen of the axes, by point of the grid or by sample."""
         return grid(self.axes) if self.kind == "grid" else sample(self.axes, self.samples, self.method, self.seed)
-
-    def _named(self, workload: str | Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
-        """Return what tables call a workload, and the axes that it has."""
-        if isinstance(workload, str):
-            return workload, ()
-        if "source" in workload:
-            direct_map = workload.get("direct_map", "recorded")
-            return str(workload["source"]) + (f" ({direct_map} direct map)" if direct_map != "recorded" else ""), ()
-        family = find_family(str(workload["family"]))
-        own = (*_MODE, *(p.name for p in (*OPTIONS, *family.parameters)))
-        told = [f"{name}={value}" for name, value in workload.items() if name != "family"]
-        return " ".join([family.name, *told]), own
 
     def _guest(self, workload: str | Mapping, seed: int, chosen: Mapping[str, object]) -> tuple[dict, str]:
         """Return the guest, or why there can be none."""
@@ -250,13 +239,12 @@ class Design:
                 find_preset(preset)
             except (BadInput, AttributeError) as wrong:
                 self._refuse("presets", preset, f"must be a preset: {wrong}")
-        known = set(MACHINE)
         for workload in self.workloads:
             self._check_workload(workload)
-            known |= set(self._named(workload)[1])
+        known = axes_of(self.workloads)
         for axis in self.axes:
             if axis not in known:
-                there = ", ".join([*MACHINE, *sorted(known - set(MACHINE))])
+                there = ", ".join(known)
                 raise DesignError(f"{self.origin or 'sweep'}: there is no axis {axis!r} here; there are {there}")
         # A value that fails wherever it is tried is a mistake; it is told before anything runs.
         fits: dict[tuple[str, str], tuple[object, str]] = {}
@@ -278,7 +266,7 @@ class Design:
         if isinstance(workload, Mapping) and ("source" in workload) == ("family" in workload):
             self._refuse("workloads", dict(workload), what)
         try:
-            _, own = self._named(workload)
+            _, own = _named(workload)
             if isinstance(workload, str) or "source" in workload:
                 own = ("direct_map",)
                 self._guest(workload, 0, {})
@@ -288,3 +276,47 @@ class Design:
         for name in workload if isinstance(workload, Mapping) else ():
             if name not in ("source", "family", *own):
                 self._refuse("workloads", name, f"must be one of {', '.join(own)}")
+
+
+def axes_of(workloads: Iterable[str | Mapping[str, object]]) -> list[str]:
+    """Return the axes a sweep of these workloads may have: those of every machine, then those of its guests."""
+    return list(dict.fromkeys([*MACHINE, *(axis for workload in workloads for axis in _named(workload)[1])]))
+
+
+def axis_values(axis: str, text: str) -> tuple[object, ...]:
+    """Return the values of an axis from text with commas between, as people type them.
+
+    Raises
+    ------
+    DesignError
+        If there is none.
+
+    Examples
+    --------
+    >>> axis_values("oos_slots", "2, 3, 8"), axis_values("prefetch", "on, off")
+    ((2, 3, 8), (True, False))
+    """
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise DesignError(f"{axis} has no values, must be some with commas between: 2, 3, 4, 8")
+    return tuple(word if axis in CHOICES else _value(word) for word in words)
+
+
+def _value(word: str) -> object:
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(word)
+    return {"on": True, "true": True, "off": False, "false": False}.get(word.lower(), word)
+
+
+def _named(workload: str | Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
+    """Return what tables call a workload, and the axes that it has."""
+    if isinstance(workload, str):
+        return workload, ()
+    if "source" in workload:
+        direct_map = workload.get("direct_map", "recorded")
+        return str(workload["source"]) + (f" ({direct_map} direct map)" if direct_map != "recorded" else ""), ()
+    family = find_family(str(workload["family"]))
+    own = (*_MODE, *(p.name for p in (*OPTIONS, *family.parameters)))
+    told = [f"{name}={value}" for name, value in workload.items() if name != "family"]
+    return " ".join([family.name, *told]), own

@@ -55,7 +55,7 @@ def _saved(frame: pd.DataFrame, of: Processor) -> pd.Series:
     same = ["guest", *(axis for axis in axes(preset(DEFAULT)) if axis not in _OF_SNAPSHOT)]
     without = frame[same].assign(without=cycles)[frame.snapshot == "off"].drop_duplicates(same)
     before = frame[same].merge(without, "left", same).without.set_axis(frame.index)
-    return 1 - cycles / before
+    return (1 - cycles / before).where(frame.snapshot != "off")
 
 
 #: By name.
@@ -127,9 +127,12 @@ def surface(frame: pd.DataFrame, name: str, along: Sequence[str], of: str | Proc
 
 
 def varied(frame: pd.DataFrame) -> list[str]:
-    """Return the axes and parameters that are not the same in all points."""
-    told = list(frame.columns[: frame.columns.get_loc("error")])
-    return [c for c in told if c not in ("workload", "preset", "guest") and frame[c].nunique(dropna=True) > 1]
+    """Return the axes and parameters that are not the same in all points of a workload and preset."""
+    told = [
+        name for name in frame.columns[: frame.columns.get_loc("error")] if name not in ("workload", "preset", "guest")
+    ]
+    several = frame.groupby(["workload", "preset"], sort=False)[told].nunique().max()
+    return [name for name in told if several[name] > 1]
 
 
 def summary(frame: pd.DataFrame, of: str | Processor = PROCESSOR) -> pd.DataFrame:

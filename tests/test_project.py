@@ -23,7 +23,7 @@ PACKAGE = ROOT / "oosbench"
 
 # Ground floor first. A file may import from those before it, and from its own room.
 FLOORS = [
-    ["_link", "errors", "output"],
+    ["_link", "errors", "output", "plain", "sampling"],
     ["_jit"],
     ["x86", "presets", "columns"],
     ["events"],
@@ -36,7 +36,9 @@ FLOORS = [
     ["dump", "result", "sources", "violation", "relocation"],
     ["machine", "primitives", "published"],
     ["costs"],
-    ["defects", "difference", "watch", "experiment", "charts", "splice"],
+    ["defects", "difference", "watch", "experiment", "charts", "splice", "point", "metrics"],
+    ["design", "store"],
+    ["sweep"],
     ["worth"],
     ["breakeven"],
     ["calibration", "rivals"],

@@ -29,7 +29,7 @@ def lines(table: pd.DataFrame, x: str, label: str, style: str) -> Figure:
     label, style : str
         What the number is called, and how it is written: of `oosbench.metrics.METRICS`.
     """
-    figure, axes = figure_of_rows(8, f"{label} by {x}", _each(table))
+    figure, axes = figure_of_rows(8, f"{_sentence(label)} by {x}", _each(table))
     values, place, even = _places(table[x])
     presets = list(dict.fromkeys(table.preset))
     workloads = list(dict.fromkeys(table.workload))
@@ -87,7 +87,7 @@ def heatmap(table: pd.DataFrame, x: str, y: str, label: str, style: str) -> Figu
     (xs, x_place, x_even), (ys, y_place, y_even) = _places(table[x]), _places(table[y])
     high = 0.9 + (0.34 * min(max(len(ys), 3), 12) if y_even else 3.0)
     figure = Figure(figsize=(WIDTH, 0.8 + high * down), dpi=96, layout="constrained")
-    figure.suptitle(f"{label} by {x} and {y}", x=0.01, ha="left", fontsize=12, color=INK, fontweight="bold")
+    figure.suptitle(f"{_sentence(label)} by {x} and {y}", x=0.01, ha="left", fontsize=12, color=INK, fontweight="bold")
     fields = figure.subplots(down, across, squeeze=False).ravel()
     low, top = (table.value.min(), table.value.max()) if len(table) else (0, 1)
     scale = matplotlib.colors.Normalize(low, top if top > low else low + 1)
@@ -126,6 +126,10 @@ def heatmap_text(table: pd.DataFrame, x: str, y: str, label: str, style: str) ->
         )
         told.append(f"{_series(workload, preset, table)} from {least} to {most}")
     return f"Heat map: {label} by {x} and {y}. {'; '.join(told) or 'No data'}."
+
+
+def _sentence(label: str) -> str:
+    return label[:1].upper() + label[1:]
 
 
 def _series(workload: str, preset: str, table: pd.DataFrame) -> str:

@@ -8,3 +8,4 @@ from __future__ import annotations
 
 from .compare import ComparePanel as ComparePanel
 from .cost import CostPanel as CostPanel
+from .sweep import SweepPanel as SweepPanel
