@@ -22,27 +22,24 @@ from __future__ import annotations
 import itertools
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
 
+from .axes import MACHINE, MODE, axes_of, named
 from .errors import BadInput, DesignError
-from .guests import OPTIONS
 from .guests import family as find_family
 from .guests.generate import EVENTS
 from .output import whole_file
 from .plain import canonical, toml, toml_key
 from .point import Point, generated_guest, recorded_guest
-from .presets import CHOICES, DEFAULT, Preset, axes
+from .presets import DEFAULT, Preset
 from .presets import preset as find_preset
 from .sampling import METHODS, grid, sample
 
 KINDS = ("grid", "sample")
-MACHINE = tuple(axes(find_preset(DEFAULT)))  # names of the axes of every machine
-_MODE = ("levels", "vcpus", "events")
 _ENDS = ("low", "high")
 
 
@@ -52,13 +49,13 @@ class Design:
 
     Parameters
     ----------
-    workloads : tuple of str or dict
+    workloads : sequence of str or dict
         A bundled recording or a trace file by name, ``{"source": name, "direct_map": "4k"}``, or
         ``{"family": name}`` with ``levels``, ``vcpus``, ``events`` and parameters of the family.
-    presets : tuple of str
-    axes : dict of str to tuple
+    presets : sequence of str
+    axes : dict of str to sequence
         The values of each axis; in a sample also ``{"low": a, "high": b}``, whole numbers if both are.
-    seeds : tuple of int
+    seeds : sequence of int
         Of generated guests.
     kind : {"grid", "sample"}
     samples : int
@@ -77,10 +74,10 @@ class Design:
         points where it does not fail, each with its reason.
     """
 
-    workloads: tuple[str | Mapping[str, object], ...]
-    presets: tuple[str, ...] = (DEFAULT,)
+    workloads: Sequence[str | Mapping[str, object]]
+    presets: Sequence[str] = (DEFAULT,)
     axes: Mapping[str, object] = field(default_factory=dict)
-    seeds: tuple[int, ...] = (0,)
+    seeds: Sequence[int] = (0,)
     kind: str = "grid"
     samples: int = 16
     method: str = "latin"
@@ -89,10 +86,10 @@ class Design:
 
     def __post_init__(self) -> None:
         for name in ("workloads", "presets", "seeds"):
-            values = getattr(self, name)
-            if not isinstance(values, list | tuple) or not values:
-                self._refuse(name, values, "must be a list with something in it")
-            object.__setattr__(self, name, tuple(values))
+            values = _listed(getattr(self, name))
+            if not values:
+                self._refuse(name, getattr(self, name), "must be a list with something in it")
+            object.__setattr__(self, name, values)
         self._whole("seeds", *self.seeds)
         self._whole("seed", self.seed)
         self._whole("samples", self.samples, least=1)
@@ -160,7 +157,7 @@ class Design:
     def _points(self) -> tuple[Point, ...]:
         found: dict[str, Point] = {}
         for workload, seed in itertools.product(self.workloads, self.seeds):
-            name, own = _named(workload)
+            name, own = named(workload)
             guests: dict[str, tuple[dict[str, object], str]] = {}  # a file is read once, not once a point
             for chosen in self._rows:
                 mine = {axis: value for axis, value in chosen.items() if axis in MACHINE or axis in own}
@@ -190,7 +187,7 @@ class Design:
             return recorded_guest(str(told["source"]), str(told.get("direct_map", "recorded")), origin), ""
         asked = {"levels": None, "vcpus": 1, "events": EVENTS} | told | dict(chosen)
         family = find_family(str(asked.pop("family"))).name
-        mode = {name: asked.pop(name) for name in _MODE}
+        mode = {name: asked.pop(name) for name in MODE}
         try:
             if type(mode["events"]) is not int or mode["events"] < 1:
                 raise DesignError(f"{family}: events is {mode['events']!r}, must be a whole number of at least 1")
@@ -218,9 +215,9 @@ class Design:
 
     def _axis(self, name: str, values: object) -> tuple | dict[str, float]:
         """Return the values of an axis in their form."""
-        key, kinds = f"axes.{name}", int | float | str | bool
-        if isinstance(values, list | tuple) and values and all(isinstance(value, kinds) for value in values):
-            return tuple(values)
+        key, listed = f"axes.{name}", _listed(values)
+        if listed and all(isinstance(value, int | float | str | bool) for value in listed):
+            return listed
         if not isinstance(values, Mapping):
             self._refuse(key, values, "must be a list of values, or in a sample { low = ..., high = ... }")
         numbers = [values.get(end) for end in _ENDS]
@@ -266,7 +263,7 @@ class Design:
         if isinstance(workload, Mapping) and ("source" in workload) == ("family" in workload):
             self._refuse("workloads", dict(workload), what)
         try:
-            _, own = _named(workload)
+            _, own = named(workload)
             if isinstance(workload, str) or "source" in workload:
                 own = ("direct_map",)
                 self._guest(workload, 0, {})
@@ -278,45 +275,8 @@ class Design:
                 self._refuse("workloads", name, f"must be one of {', '.join(own)}")
 
 
-def axes_of(workloads: Iterable[str | Mapping[str, object]]) -> list[str]:
-    """Return the axes a sweep of these workloads may have: those of every machine, then those of its guests."""
-    return list(dict.fromkeys([*MACHINE, *(axis for workload in workloads for axis in _named(workload)[1])]))
-
-
-def axis_values(axis: str, text: str) -> tuple[object, ...]:
-    """Return the values of an axis from text with commas between, as people type them.
-
-    Raises
-    ------
-    DesignError
-        If there is none.
-
-    Examples
-    --------
-    >>> axis_values("oos_slots", "2, 3, 8"), axis_values("prefetch", "on, off")
-    ((2, 3, 8), (True, False))
-    """
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if not words:
-        raise DesignError(f"{axis} has no values, must be some with commas between: 2, 3, 4, 8")
-    return tuple(word if axis in CHOICES else _value(word) for word in words)
-
-
-def _value(word: str) -> object:
-    for kind in (int, float):
-        with suppress(ValueError):
-            return kind(word)
-    return {"on": True, "true": True, "off": False, "false": False}.get(word.lower(), word)
-
-
-def _named(workload: str | Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
-    """Return what tables call a workload, and the axes that it has."""
-    if isinstance(workload, str):
-        return workload, ()
-    if "source" in workload:
-        direct_map = workload.get("direct_map", "recorded")
-        return str(workload["source"]) + (f" ({direct_map} direct map)" if direct_map != "recorded" else ""), ()
-    family = find_family(str(workload["family"]))
-    own = (*_MODE, *(p.name for p in (*OPTIONS, *family.parameters)))
-    told = [f"{name}={value}" for name, value in workload.items() if name != "family"]
-    return " ".join([family.name, *told]), own
+def _listed(values: object) -> tuple | None:
+    """Return the values of a list, a range or an array; None if it is nothing like that."""
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        return None
+    return tuple(values.tolist() if hasattr(values, "tolist") else values)

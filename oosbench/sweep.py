@@ -111,7 +111,7 @@ def sweep(
     >>> design = Design(workloads=["sqlite"], axes={"oos_slots": [2, 3]})
     >>> with Store(":memory:") as store:
     ...     sweep(design, store, jobs=1).shadow_unsync_evict.tolist()
-    [53, 31]
+    [74, 49]
     """
     points = design.points()
     known = store.known(points)

@@ -1,4 +1,4 @@
-"""Every knob: workloads and presets along one axis or over two, many machines at once, and what is known stays known."""
+"""Every knob: workloads and presets along one axis or over two, and what was run once stays known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import ipywidgets as widgets
 import pandas as pd
 
 from .. import charts, recordings
-from ..design import Design, axes_of, axis_values
+from ..axes import axes_of, axis_values
+from ..design import Design
 from ..errors import DesignError
 from ..guests import FAMILIES
 from ..metrics import METRICS, summary
