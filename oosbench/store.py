@@ -133,7 +133,10 @@ class Store:
             rows.append(labels | mode | {"error": error, "seconds": seconds} | counted)
         columns = axes | dict.fromkeys(name for row in rows for name in row)
         frame = pd.DataFrame(rows, columns=list(columns))
-        return frame.convert_dtypes(convert_string=False) if frame.error.ne("").any() else frame
+        if frame.error.ne("").any():  # whole numbers stay such where some are missing
+            counters = frame.columns[frame.columns.get_loc("seconds") + 1 :]
+            frame[counters] = frame[counters].astype("Int64")
+        return frame
 
     def __len__(self) -> int:
         with self._explained():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import queue
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -239,7 +240,7 @@ def _pool(jobs: int) -> Iterator[Executor]:
     """Lend joblib's processes, which are kept for the next sweep; if this one is given up, they end at once."""
     from joblib.externals.loky import get_reusable_executor
 
-    pool = get_reusable_executor(max_workers=jobs, timeout=_IDLE)
+    pool = get_reusable_executor(max_workers=jobs, timeout=_IDLE, initializer=_follow, initargs=(os.getpid(),))
     try:
         yield pool
     except _Broken:
@@ -247,3 +248,14 @@ def _pool(jobs: int) -> Iterator[Executor]:
     except BaseException:
         pool.shutdown(wait=False, kill_workers=True)
         raise
+
+
+def _follow(parent: int) -> None:
+    """Let this worker end when the sweep was killed: joblib's would wait for more until they are tired of it."""
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=look, daemon=True).start()

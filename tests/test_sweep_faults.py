@@ -104,13 +104,12 @@ def test_processes_give_what_one_alone_gives(store, serial):
 
 
 def test_a_worker_that_is_killed_costs_nothing(store, serial):
-    from joblib.externals.loky import get_reusable_executor
-
-    killed = []
+    module, killed = importlib.import_module("oosbench.sweep"), []
 
     def kill_one(pace):
         if pace.done == 5:
-            killed.append(get_reusable_executor(max_workers=2, timeout=300).submit(os.getpid).result())
+            with module._pool(2) as pool:  # the one that is at work
+                killed.append(pool.submit(os.getpid).result())
             os.kill(killed[0], signal.SIGKILL)
 
     assert_same(sweep(DESIGN, store, jobs=2, progress=kill_one), serial)
