@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import _jit, recordings
-from .errors import BadInput, GuestError, SweepError, TraceError
+from .errors import BadInput, GuestError, RecordingError, SweepError, TraceError
 from .guests import FAMILIES, OPTIONS, Workload
 from .guests.build import options_of
 from .guests.options import choose
@@ -46,10 +46,12 @@ def recorded_guest(source: str, direct_map: str = "recorded", folder: Path = Pat
     Raises
     ------
     BadInput
-        If there is no such recording.
+        If there is no such recording, or no such direct map.
     OSError
         If the file cannot be read.
     """
+    if direct_map not in recordings.DIRECT_MAPS:
+        raise RecordingError(f"direct_map is {direct_map!r}, must be one of {', '.join(recordings.DIRECT_MAPS)}")
     if any(sign in source for sign in "./\\"):
         path = folder / source
         name = path.name.removesuffix(".gz").removesuffix(".trace").removesuffix(".npz")

@@ -131,7 +131,7 @@ class Store:
             mode = {name: told.pop(name) for name in ("levels", "vcpus") if name in told}
             counted = {f"{name}_counted" if name in axes else name: n for name, n in told.items()}
             rows.append(labels | mode | {"error": error, "seconds": seconds} | counted)
-        columns = axes | dict.fromkeys(name for row in rows for name in row)
+        columns = axes | dict.fromkeys(("error", "seconds")) | dict.fromkeys(name for row in rows for name in row)
         frame = pd.DataFrame(rows, columns=list(columns))
         if frame.error.ne("").any():  # whole numbers stay such where some are missing
             counters = frame.columns[frame.columns.get_loc("seconds") + 1 :]
