@@ -119,7 +119,8 @@ def write_comparison(folder: Path, table: pd.DataFrame, counters: pd.DataFrame, 
 
 def sweep_columns(table: pd.DataFrame) -> Columns:
     """Return how the table of a sweep (`oosbench.metrics.summary`) is shown."""
-    styles = {name: "{:g}" if pd.api.types.is_numeric_dtype(table[name]) else "{}" for name in table}
+    numeric = table.select_dtypes("number").columns
+    styles = {name: "{:g}" if name in numeric else "{}" for name in table}
     styles |= {name: one.style for name, one in METRICS.items()}
     return [(name, name.replace("_", " ") if name in METRICS else name, styles[name]) for name in table]
 

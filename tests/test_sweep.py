@@ -45,7 +45,7 @@ def test_a_point_counts_what_a_machine_counts(frame, recorded):
 def test_points_that_fail_are_recorded_and_stop_nothing(tmp_path, trace):
     (tmp_path / "wrong.trace").write_text(trace("t0").to_text() + "CR3 0 0x999999000\n")
     design = Design(
-        workloads=[str(tmp_path / "wrong.trace"), "sqlite", {"family": "fork_exec", "events": 9000, "pages": 2048}],
+        workloads=[str(tmp_path / "wrong.trace"), "sqlite", {"family": "mprotect_sweep", "pages": 2048, "heap": 4000}],
         axes={"oos_slots": [1, 2], "unsafe": [True, False]},
     )
     with Store(":memory:") as store:
@@ -55,7 +55,7 @@ def test_points_that_fail_are_recorded_and_stop_nothing(tmp_path, trace):
     errors = found.set_index(["workload", "oos_slots", "unsafe"]).error
     assert "guest memory ends at" in errors[str(tmp_path / "wrong.trace"), 2, True]
     assert "must be 2 to 64" in errors["sqlite", 1, False]
-    assert "2,048 pages" in errors["fork_exec events=9000 pages=2048", 2, True]
+    assert "2,048 pages" in errors["mprotect_sweep pages=2048 heap=4000", 2, True]
     assert errors["sqlite"].tolist().count("") == 3
 
 
