@@ -19,6 +19,8 @@ from ..store import Store
 from ..sweep import Pace, sweep
 from ._options import Command, write
 
+_TOLD = 5  # failures on the screen
+
 
 def _find(name: str) -> tuple[Path, Path]:
     """Return the file of a design, and where its results go; a word without dot or slash names a bundled one."""
@@ -83,9 +85,12 @@ def _sweep(options: argparse.Namespace) -> None:
     if options.csv is not None:
         write(options.csv, [frame.to_csv(index=False)])
     if options.csv != "-":
-        print(table_text(table, sweep_columns(table), "workload"))
-    for row in frame[frame.error != ""].itertuples():
+        print(table_text(table, sweep_columns(table.drop(columns="error", errors="ignore")), "workload"))
+    failed = frame[frame.error != ""]
+    for row in failed.head(_TOLD).itertuples():
         print(f"oosbench: failed: {row.workload} on {row.preset}: {row.error}", file=sys.stderr)
+    if len(failed) > _TOLD:
+        print(f"oosbench: {len(failed):,} points failed in all; --csv and --out have the rest", file=sys.stderr)
     if options.out is not None:
         for file in write_sweep(Path(options.out), frame, table):
             print(file, file=sys.stderr)
