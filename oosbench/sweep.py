@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 import pandas as pd
@@ -117,16 +117,18 @@ def sweep(
     points = design.points()
     known = store.known(points)
     missing = [point for point in points if not known.get(point.key, False) and (retry or point.key not in known)]
-    done, failed, began = len(points) - len(missing), 0, time.monotonic()
-    failed = sum(not well for well in known.values()) - sum(point.key in known for point in missing)
+    done, began = len(points) - len(missing), time.monotonic()
+    failed = 0 if retry else sum(not well for well in known.values())
     tell = progress or (lambda pace: None)
     tell(Pace(done, len(points), failed, 0, float("nan")))
     cancelled = cancelled or (lambda: False)
-    for ran, (point, outcome) in enumerate(_outcomes(missing, jobs, client, cancelled), 1):
-        store.put(point, outcome)
-        failed += outcome.error != ""
-        rate = ran / max(time.monotonic() - began, 1e-9)
-        tell(Pace(done + ran, len(points), failed, rate, (len(missing) - ran) / rate))
+    # Closed, so that workers end even if it is the store that fails.
+    with closing(_outcomes(missing, jobs, client, cancelled)) as outcomes:
+        for ran, (point, outcome) in enumerate(outcomes, 1):
+            store.put(point, outcome)
+            failed += outcome.error != ""
+            rate = ran / max(time.monotonic() - began, 1e-9)
+            tell(Pace(done + ran, len(points), failed, rate, (len(missing) - ran) / rate))
     return store.frame(points)
 
 
@@ -134,11 +136,13 @@ def _outcomes(
     points: list[Point], jobs: int, client: object | None, cancelled: Callable[[], bool]
 ) -> Iterator[tuple[Point, Outcome]]:
     """Run the points here, in processes or on a cluster, as they come."""
+    import joblib  # most of what the package does needs no processes
+
     if client is not None:
         # Not pure: a point that is asked for again is run again.
         executor = client.get_executor(pure=False) if hasattr(client, "get_executor") else client
         return _through(executor, deque(points), _AT_ONCE, cancelled)
-    jobs = os.cpu_count() or 1 if jobs < 0 else max(jobs, 1)
+    jobs = joblib.cpu_count() if jobs < 0 else max(jobs, 1)
     if jobs == 1:
         return ((point, run(point, version(), cancelled)) for point in _until(cancelled, points))
     return _in_processes(deque(points), min(jobs, max(len(points), 1)), cancelled)
@@ -151,10 +155,11 @@ def _until(cancelled: Callable[[], bool], points: Iterable[Point]) -> Iterator[P
         yield point
 
 
-class _Broken(Exception):
+class _Broken(SweepError):
     """A worker died; `unfinished` are the points it may have died of."""
 
     def __init__(self, unfinished: Iterable[Point]) -> None:
+        super().__init__("a worker has died; what is finished is stored, run it again to go on")
         self.unfinished = list(unfinished)
 
 
@@ -174,6 +179,8 @@ def _through(
                 future = _next(ended, cancelled)
                 outcome = _outcome(future)
             except BrokenExecutor:
+                for future in [f for f in running if f.done() and not f.cancelled() and f.exception() is None]:
+                    yield running.pop(future), future.result()
                 raise _Broken(running.values()) from None
             yield running.pop(future), outcome
     finally:
