@@ -35,7 +35,7 @@ setup-test: $(if $(own),.venv/test,install-test)
 .PHONY: install-base install-lab install-test
 install-base: ; $(install) .
 install-lab:  ; $(install) '.[lab]'
-install-test: ; $(install) '.[lab,test,browser]'
+install-test: ; $(install) '.[lab,cluster,test,browser]'
 
 .venv/base: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Setting up .venv (about half a minute) ..."
@@ -49,7 +49,7 @@ install-test: ; $(install) '.[lab,test,browser]'
 
 .venv/test: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Setting up .venv for the tests (about a minute) ..."
-	$(install) '.[lab,test,browser]'
+	$(install) '.[lab,cluster,test,browser]'
 	@touch $@ .venv/lab .venv/base
 
 .venv/bin/python:

@@ -16,13 +16,17 @@ from __future__ import annotations
 from . import guests as guests
 from . import recordings as recordings
 from . import splice as splice
+from .design import Design as Design
 from .difference import first_difference as first_difference
 from .errors import BadInput as BadInput
 from .errors import CostError as CostError
+from .errors import DesignError as DesignError
 from .errors import GuestError as GuestError
 from .errors import PresetError as PresetError
 from .errors import PublishedError as PublishedError
 from .errors import RecordingError as RecordingError
+from .errors import StoreError as StoreError
+from .errors import SweepError as SweepError
 from .errors import TraceError as TraceError
 from .experiment import compare as compare
 from .experiment import counters_frame as counters_frame
@@ -40,6 +44,8 @@ from .shadow.crash import Crash as Crash
 from .sources import open_trace as open_trace
 from .story import tell as tell
 from .timemachine import TimeMachine as TimeMachine
+from .store import Store as Store
+from .sweep import sweep as sweep
 from .trace import Trace as Trace
 from .watch import Watched as Watched
 from .watch import watch as watch

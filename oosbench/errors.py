@@ -33,3 +33,15 @@ class CostError(BadInput):
 
 class PublishedError(BadInput):
     """A published number that does not exist, or a figure that is not there."""
+
+
+class DesignError(BadInput):
+    """A sweep that cannot be: a key that does not exist, a value that fits nowhere, a file that is not there."""
+
+
+class StoreError(BadInput):
+    """A file of results that cannot be read or written."""
+
+
+class SweepError(BadInput):
+    """A sweep that cannot go on: workers that keep dying, or that run another version."""

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from oosbench import Cancelled, recordings
-from oosbench.panels import ComparePanel, CostPanel, compare
+from oosbench.panels import ComparePanel, CostPanel, SweepPanel, compare
 from oosbench.panels._panel import Run
 
 
@@ -174,3 +174,72 @@ def test_this_machine_is_measured_in_a_run():
     assert panel.prices["snapshot_copy"].value == 512
     panel.processor.value = "this machine"  # it is known now
     assert panel.table.processor[0] == "this machine"
+
+
+@pytest.fixture
+def knobs(tmp_path):
+    made = SweepPanel(["sqlite"], axes={"oos_slots": "2, 3"}, store=tmp_path / "panel.sqlite")
+    yield made
+    made.stop()
+    assert made.wait(20)
+
+
+def test_the_sweep_panel_runs_what_is_not_known_and_shows_any_metric(knobs):
+    assert "press Run" in knobs._chart.value
+    knobs.metric.value = "saved"  # before a run there is nothing to redraw
+    knobs.run.click()
+    assert knobs.wait(60)
+    assert knobs.status.value.startswith("Done: 4 points, 0 of them known, in ")
+    assert 'alt="Line chart: cycles saved' in knobs._chart.value
+    knobs.metric.value = "dirty_ratio"
+    assert 'alt="Line chart: dirty, of all' in knobs._chart.value
+    assert "<td>14.8%</td>" in knobs._table.value
+    assert "oos_slots = [2, 3]" in knobs._toml.value
+    knobs.axes[1][0].value, knobs.axes[1][1].value = "prefetch", "on, off"
+    knobs.run.click()
+    assert knobs.wait(60)
+    assert 'alt="Heat map: ' in knobs._chart.value
+    began = time.perf_counter()
+    knobs.run.click()
+    assert knobs.wait(60)
+    assert knobs.status.value.startswith("Done: 8 points, 8 of them known, in ")
+    assert time.perf_counter() - began < 5
+    assert len(knobs.frame) == 8
+
+
+def test_the_sweep_panel_offers_the_axes_there_are(knobs):
+    assert "heap" not in knobs.axes[0][0].options
+    knobs.workloads.value = ("fork_exec",)
+    assert "heap" in knobs.axes[0][0].options
+    knobs.axes[1][0].value = "heap"
+    knobs.workloads.value = ("gcc",)
+    assert knobs.axes[1][0].value == ""
+    assert knobs.axes[0][0].value == "oos_slots"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda p: setattr(p.workloads, "value", ()), "Choose at least one workload."),
+        (lambda p: setattr(p.presets, "value", ()), "Choose at least one preset."),
+        (lambda p: setattr(p.axes[0][0], "value", ""), "Choose an axis."),
+        (lambda p: setattr(p.axes[1][0], "value", "oos_slots"), "both are oos_slots"),
+        (lambda p: setattr(p.axes[0][1], "value", ""), "oos_slots has no values"),
+        (lambda p: setattr(p.axes[0][1], "value", "2, 99"), "oos_slots is 99, which fits nowhere"),
+        (lambda p: setattr(p.seeds, "value", "x"), "seeds is &#x27;x&#x27;, must be a whole number"),
+    ],
+)
+def test_what_makes_no_sense_is_told_in_the_status_line(knobs, change, told):
+    change(knobs)
+    knobs.run.click()
+    assert knobs.wait(20)
+    assert told in knobs.status.value
+    assert "oos-error" in knobs.status.value
+
+
+def test_a_metric_that_is_nothing_here_says_so(knobs):
+    knobs.presets.value = ("emulate",)
+    knobs.metric.value = "dirty_ratio"
+    knobs.run.click()
+    assert knobs.wait(60)
+    assert "Nothing is known of this" in knobs._chart.value

@@ -27,6 +27,10 @@ from .speed import growth as growth
 from .speed import growth_text as growth_text
 from .speed import speed as speed
 from .speed import speed_text as speed_text
+from .sweep import heatmap as heatmap
+from .sweep import heatmap_text as heatmap_text
+from .sweep import lines as lines
+from .sweep import lines_text as lines_text
 from .worth import break_even as break_even
 from .worth import break_even_text as break_even_text
 from .worth import tornado as tornado

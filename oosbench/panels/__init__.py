@@ -9,3 +9,4 @@ from __future__ import annotations
 from .compare import ComparePanel as ComparePanel
 from .cost import CostPanel as CostPanel
 from .inspector import InspectorPanel as InspectorPanel
+from .sweep import SweepPanel as SweepPanel
