@@ -42,10 +42,10 @@ from .recordings import Recording as Recording
 from .result import Result as Result
 from .shadow.crash import Crash as Crash
 from .sources import open_trace as open_trace
-from .story import tell as tell
-from .timemachine import TimeMachine as TimeMachine
 from .store import Store as Store
+from .story import tell as tell
 from .sweep import sweep as sweep
+from .timemachine import TimeMachine as TimeMachine
 from .trace import Trace as Trace
 from .watch import Watched as Watched
 from .watch import watch as watch
