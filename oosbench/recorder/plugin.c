@@ -366,7 +366,7 @@ static void stored(struct table *table, uint64_t frame, int index)
 
 // ---- the check: are the copies what is in memory? ----
 
-enum { LOADS_BETWEEN_CHECKS = 128 };
+enum { LOADS_BETWEEN_CHECKS = 32 };
 static uint64_t checks, compared, missed, loads;
 
 static void compare_with_memory(void)
