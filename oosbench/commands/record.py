@@ -42,11 +42,10 @@ class _Phases:
 
 def _record(options: argparse.Namespace) -> None:
     began = time.monotonic()
-    command = options.words[1:] if options.words[:1] == ["--"] else options.words
     with _Phases() as progress:
         made = record(
             options.out,
-            command,
+            options.words,
             memory=options.memory,
             pti=options.pti,
             thp=options.thp,
@@ -103,7 +102,7 @@ def add(command: Command) -> None:
     """Add the commands of this file."""
     sub = command("record", _record, "run a program in a small Linux guest, and record its page tables")
     sub.add_argument("out", metavar="OUT.npz", help="the recording; it appears when it has been checked, or not at all")
-    sub.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND ARGS", help="its libraries come along")
+    sub.add_argument("words", nargs="+", metavar="-- COMMAND ARGS", help="its libraries come along")
     sub.add_argument("--memory", default=MEMORY, metavar="SIZE", help="of the guest, 256M to 2G (default %(default)s)")
     sub.add_argument("--pti", action="store_true", help="page-table isolation")
     sub.add_argument("--thp", choices=THP, default=THP[0], help="transparent huge pages (default %(default)s)")
