@@ -1,6 +1,6 @@
 """Recording a guest of one's own: a program in a small Linux guest under QEMU, watched by a plugin.
 
-`record.py` is the road; `packages.py` finds the kernel, `build.py` compiles `plugin.c` and `guest_init.c`,
+`record.py` is the road; `packages.py` finds the kernel, `build.py` compiles `plugin/` and `guest/`,
 `contents.py` and `initramfs.py` make the guest's files, `qemu.py` runs it, and `log.py` reads what the plugin wrote.
 """
 

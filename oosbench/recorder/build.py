@@ -28,18 +28,30 @@ def qemu_version() -> tuple[str, int]:
 
 def plugin(interface: int) -> Path:
     """Return the plugin, compiled for a version of QEMU's plugin interface."""
-    return _compiled("plugin.c", ".so", ["-fPIC", "-shared", f"-DAPI={interface}"])
+    return _compiled("plugin/plugin.c", ".so", ["-fPIC", "-shared", f"-DAPI={interface}"])
 
 
 def guest_init() -> Path:
     """Return the first process of the guest."""
-    return _compiled("guest_init.c", "", ["-static", "-s", "-Wl,--build-id=none"])
+    return _compiled("guest/init.c", "", ["-static", "-s", "-Wl,--build-id=none"])
+
+
+def plugin_digest() -> str:
+    """Return the SHA-256 of the plugin's sources."""
+    return _digest(_HERE / "plugin").hexdigest()
+
+
+def _digest(sources: Path) -> hashlib._Hash:
+    told = hashlib.sha256()
+    for path in sorted(sources.glob("*.[ch]")):
+        told.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return told
 
 
 def _compiled(source: str, suffix: str, options: list[str]) -> Path:
-    text = (_HERE / source).read_bytes()
-    told = hashlib.sha256(text + " ".join(options).encode()).hexdigest()[:12]
-    path = folder() / f"{Path(source).stem}-{told}{suffix}"
+    told = _digest((_HERE / source).parent)
+    told.update(" ".join(options).encode())
+    path = folder() / f"{Path(source).stem}-{told.hexdigest()[:12]}{suffix}"
     if path.is_file():
         return path
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ TIME_LIMIT = 600.0
 _LEAST, _MOST = 2**28, 2**31
 _SHARED_MEMORY = "/dev/shm"  # guest memory that is a file there is written to no disk
 _ROOM = 2**29  # for the logs
+_PREFIX = "oosbench-record-"
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +140,9 @@ def record(
     if not image.is_file():
         raise RecorderError(f"{kernel}: there is no such kernel")
     plugin, init, busybox = build.plugin(interface), build.guest_init(), packages.busybox()
-    room = _SHARED_MEMORY if qemu.free_of(_SHARED_MEMORY) > size + _ROOM else None
-    with tempfile.TemporaryDirectory(prefix="oosbench-record-", dir=room) as folder:
+    room = _SHARED_MEMORY if qemu.free_of(_SHARED_MEMORY) > size + _ROOM else tempfile.gettempdir()
+    _sweep(Path(room))
+    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=room) as folder:
         files = qemu.Files(Path(folder))
         tree = guest_tree(command, add, init, busybox, cancelled)
         told = hashlib.sha256()
@@ -157,7 +160,7 @@ def record(
             "kernel": f"{image.name} {_sha256(image)}",
             "qemu": version,
             "initramfs": told.hexdigest(),
-            "plugin": hashlib.sha256((Path(__file__).parent / "plugin.c").read_bytes()).hexdigest(),
+            "plugin": build.plugin_digest(),
         }
         words = qemu.command_line(image, plugin, size, pti=pti, thp=thp, accesses=accesses, deaf=deaf)
         qemu.run(words, files, size, time_limit, progress, cancelled)
@@ -189,6 +192,14 @@ def _refuse(command: Sequence[str], summary: dict[str, int], output: str) -> Non
             + (f"; it said:\n{said}" if said else "")
             + "\n(what it needs, --add brings; to record it all the same: sh -c 'COMMAND; true')"
         )
+
+
+def _sweep(room: Path) -> None:
+    """Remove what earlier recorders left that were killed on the spot."""
+    for folder in room.glob(f"{_PREFIX}*"):
+        owner = folder.name.removeprefix(_PREFIX).split("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sha256(path: Path) -> str:

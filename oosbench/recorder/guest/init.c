@@ -46,14 +46,13 @@ static void network(void)
     }
 }
 
-static void output_to(const char *name)
+static void redirect(const char *name, int mode, int first, int last)
 {
-    int file = open(name, O_WRONLY);
-    if (file >= 0) {
-        dup2(file, 1);
-        dup2(file, 2);
+    int file = open(name, mode);
+    for (int to = first; file >= 0 && to <= last; to++)
+        dup2(file, to);
+    if (file > 2)
         close(file);
-    }
 }
 
 // Run the words of a file, each of which ends in a zero byte.
@@ -61,7 +60,7 @@ static int run(const char *name)
 {
     static char text[1 << 17];
     static char *words[1 << 12];
-    static char *environment[] = {"PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", NULL};
+    static char *environment[] = {"PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin", "HOME=/root", "LANG=C", NULL};
     int file = open(name, O_RDONLY), count = 0, status = 0;
     ssize_t length = file < 0 ? 0 : read(file, text, sizeof text - 1);
     for (char *at = text; at < text + length && count < 4095; at += strlen(at) + 1)
@@ -69,7 +68,8 @@ static int run(const char *name)
     close(file);
     pid_t child = fork();
     if (child == 0) {
-        output_to("/dev/ttyS1");
+        redirect("/dev/null", O_RDONLY, 0, 0);
+        redirect("/dev/ttyS1", O_WRONLY, 1, 2);
         chdir("/root");
         execve(words[0], words, environment);
         perror(words[0]);
@@ -87,7 +87,7 @@ int main(void)
     mount("dev", "/dev", "devtmpfs", 0, NULL);
     mkdir("/dev/shm", 01777);
     mount("tmpfs", "/dev/shm", "tmpfs", 0, NULL);
-    output_to("/dev/ttyS0");
+    redirect("/dev/ttyS0", O_RDWR, 0, 2);
     network();
     uint64_t faults = address_of("asm_exc_page_fault"), map = address_of("page_offset_base");
     sync();
