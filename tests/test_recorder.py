@@ -19,6 +19,7 @@ from oosbench import Cancelled, Machine, RecorderError, Recording, record
 from oosbench.__main__ import main
 from oosbench.panels import RecordPanel
 from oosbench.recorder import missing, packages
+from oosbench.shadow.replay import OUTCOMES
 
 ROOT = Path(__file__).parents[1]
 FORKS = ["sh", "-c", "i=0; while [ $i -lt 12 ]; do /bin/true; i=$((i+1)); done; echo forked $i times"]
@@ -101,7 +102,8 @@ def test_every_recorded_fault_is_delivered_and_no_other(forks):
     assert result.counters.fault_guest == made.check.faults
     assert result.counters.shadow_unsync > 10
     rows = made.recording.rows
-    np.testing.assert_array_equal(result.outcomes.place[result.outcomes.outcome == 1], rows["lvl"][rows["ev"] == 5])
+    faults = result.outcomes.place[result.outcomes.outcome == OUTCOMES.index("FAULT")]
+    np.testing.assert_array_equal(faults, rows["lvl"][rows["ev"] == 5])
 
 
 def test_a_recorder_that_is_deaf_to_stores_is_noticed_and_keeps_nothing(in_folder):
