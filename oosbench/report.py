@@ -84,6 +84,15 @@ SPEED: Columns = (
     ("walks_per_event", "yardstick walks an event", "{:.1f}"),
     ("original_walks", "original C", "{:g}"),
 )
+DEFECTS: Columns = (
+    ("defect", "defect", "{}"),
+    ("wrong", "what goes wrong", "{}"),
+    ("seen", "what a guest would have seen", "{}"),
+    ("evidence", "evidence", "{}"),
+    ("with", "with it", "{}"),
+    ("without", "without", "{}"),
+    ("commit", "corrected in", "{}"),
+)
 DIRTY: Columns = (("dirty", "dirty entries", "{:,}"), ("ns", "ns a pass", "{:,.0f}"))
 
 
@@ -110,7 +119,8 @@ def table_text(table: pd.DataFrame, columns: Columns = HEADLINE, by: str | None 
 
 def table_html(table: pd.DataFrame, columns: Columns = HEADLINE) -> str:
     """Return a table as HTML; the panels' style sheet aligns it."""
-    return f'<div class="oos-scroll">{readable(table, columns).to_html(index=False, border=0)}</div>'
+    with pd.option_context("display.max_colwidth", None):
+        return f'<div class="oos-scroll">{readable(table, columns).to_html(index=False, border=0)}</div>'
 
 
 def write_comparison(folder: Path, table: pd.DataFrame, counters: pd.DataFrame, resyncs: pd.DataFrame) -> list[Path]:

@@ -23,7 +23,9 @@ USED = {
     "00_start_here.ipynb": "test_start_here",
     "01_inside_a_resync.ipynb": "test_inside_a_resync",
     "05_cost_of_resync.ipynb": "test_cost_of_resync",
+    "06_published_figures.ipynb": "test_published_figures",
     "07_turn_every_knob.ipynb": "test_turn_every_knob",
+    "08_defects_of_2008.ipynb": "test_defects_of_2008",
 }
 
 pytestmark = [
@@ -295,3 +297,38 @@ def test_turn_every_knob(notebook, tmp_path):
     panel.get_by_label("Values").first.press("Enter")
     panel.get_by_role("button", name="Run").click()
     assert "'many'" in _wait_for_status(panel, "which fits nowhere", 20)
+
+
+def test_published_figures(notebook, tmp_path):
+    page = notebook("06_published_figures.ipynb", width=760)
+    panel = page.locator(".oos-panel")
+    assert "No figure yet" in panel.inner_text()
+    panel.get_by_label("Figure").select_option(index=6)
+    panel.get_by_role("button", name="Run").click()
+    _wait_for_status(panel, r"^Done: \d+ rows in ")
+    assert panel.locator(".oos-published img").get_attribute("alt").startswith("Dot chart")
+    assert "Calibrated" in panel.inner_text()
+    assert panel.get_by_role("row").count() > 3
+    panel.get_by_text("What is not reproduced, and why").click()
+    assert panel.get_by_text("never published: the cover letter measures the whole series").is_visible()
+    panel.screenshot(path=tmp_path / "panel.png")
+    area = page.locator(".jp-OutputArea-output").filter(has=panel)
+    assert area.evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
+def test_defects_of_2008(notebook):
+    page = notebook("08_defects_of_2008.ipynb", width=760)
+    assert page.get_by_role("cell", name="6d72e644df").first.is_visible()
+    panel = page.locator(".oos-panel")
+    panel.get_by_role("button", name="Load").click()
+    _wait_for_status(panel, "on oos-snapshot: 7 events")
+    panel.get_by_role("button", name="+10", exact=True).click()
+    _wait_for_status(panel, "^Event 7 of 7")
+    # With the defect the last access goes where the entry led before it was changed.
+    assert "which leads to 0xa000" in panel.inner_text()
+    panel.get_by_label("Preset").select_option("oos-fixed")
+    panel.get_by_role("button", name="Load").click()
+    _wait_for_status(panel, "on oos-fixed: 7 events")
+    panel.get_by_role("button", name="+10", exact=True).click()
+    _wait_for_status(panel, "^Event 7 of 7")
+    assert "which leads to 0xb000" in panel.inner_text()

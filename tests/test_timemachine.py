@@ -173,7 +173,7 @@ def test_stores_behind_its_back_are_told_of_the_event_that_follows():
     assert time.forward().pokes == 0
     assert time.domain.memory[3, 0] == 0
     assert time.forward().pokes == 2
-    assert (time.moment.outcome, time.moment.error) == ("FAULT", 0)
+    assert (time.moment.outcome, time.moment.place) == ("FAULT", 0)
 
 
 def test_checkpoints_are_small_few_and_thinned(recorded, monkeypatch):

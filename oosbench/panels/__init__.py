@@ -9,4 +9,5 @@ from __future__ import annotations
 from .compare import ComparePanel as ComparePanel
 from .cost import CostPanel as CostPanel
 from .inspector import InspectorPanel as InspectorPanel
+from .published import PublishedPanel as PublishedPanel
 from .sweep import SweepPanel as SweepPanel
