@@ -29,6 +29,7 @@ stands in its docstring. The files import one way, each only from those above it
 `validate.py`         making shadows follow a store to their page
 `vtlb.py`             the virtual TLB of the emulator
 `emulate.py`          emulated writes to page tables
+`policy.py`           when a written page table goes out of sync
 `fault.py`            the page-fault handler and prefetch
 `demand.py`           an idea: slots by demand
 `control.py`          CR3, INVLPG, mode changes
