@@ -1,0 +1,160 @@
+"""What every panel has besides its purpose: charts that can be saved, and a Python line to paste."""
+
+from __future__ import annotations
+
+import base64
+import html
+import inspect
+import json
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+import ipywidgets as widgets
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..charts import as_html, as_png, as_svg
+from ..trace import Trace
+
+_MIME = {"svg": "image/svg+xml", "png": "image/png", "csv": "text/csv"}
+# Selected and copied as a reader would: this needs no permission, and works where a page has no clipboard of its own.
+_COPY = "getSelection().selectAllChildren(this.previousElementSibling); document.execCommand('copy')"
+# The link is pressed by the page as soon as it is there. An image without a source is the one thing that tells it so.
+_PRESS = '<img alt="" hidden src="data:," onerror="this.previousElementSibling.click()">'
+
+
+def spelled(value: object) -> str:
+    """Return a value as it is written in Python; a trace that is no file is called ``trace``."""
+    if isinstance(value, Trace):
+        return "trace"
+    if isinstance(value, str | os.PathLike):
+        return json.dumps(os.fspath(value), ensure_ascii=False)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(spelled, value))}]"
+    return f"{value:_}" if isinstance(value, int) and abs(value) >= 10_000 else repr(value)
+
+
+def call(what: Callable, *given: object, **named: object) -> str:
+    """Return the line that calls something; named arguments that are its defaults are left out."""
+    parameters = inspect.signature(what).parameters
+    words = [spelled(value) for value in given]
+    for name, value in named.items():
+        if name not in parameters or spelled(value) != spelled(parameters[name].default):
+            words.append(f"{name}={spelled(value)}")
+    return f"{what.__name__}({', '.join(words)})"
+
+
+def line_html(label: str, line: str) -> str:
+    """Return a line of Python to copy, by a button or by one click into it."""
+    return (
+        f'<div class="oos-line"><span>{html.escape(label)}</span> <code tabindex="0">{html.escape(line)}</code> '
+        f'<button class="jupyter-button widget-button" title="Copy: {html.escape(label)}" onclick="{_COPY}">Copy</button>'
+        "</div>"
+    )
+
+
+def link(name: str, data: bytes) -> str:
+    """Return a link that saves `data` under a name, whose ending says what it is."""
+    mime = _MIME[name.rpartition(".")[2]]
+    coded = base64.b64encode(data).decode()
+    return f'<a download="{html.escape(name, quote=True)}" href="data:{mime};base64,{coded}">{html.escape(name)}</a>'
+
+
+class Drawn(NamedTuple):
+    """A figure that a thread has drawn, and that the page is yet to show.
+
+    Attributes
+    ----------
+    figure : Figure
+    frame : DataFrame
+        What it was drawn from.
+    picture : str
+        Its HTML.
+    """
+
+    figure: Figure
+    frame: pd.DataFrame
+    picture: str
+
+
+def drawn(figure: Figure, text: str, frame: pd.DataFrame) -> Drawn:
+    """Draw a figure; `text` says what it shows."""
+    return Drawn(figure, frame, as_html(figure, text))
+
+
+class Chart:
+    """A figure, and below it buttons that save it as SVG or PNG, and the frame behind it as CSV.
+
+    A file is made when its button is pressed: sent along with every figure, they would be more than a server lets
+    pass while a control is being changed.
+
+    Parameters
+    ----------
+    name : str
+        Of its files, and of its class in the page (``oos-NAME``, with hyphens).
+    empty : str
+        What is said while there is no figure.
+
+    Attributes
+    ----------
+    ui : Widget
+    save : dict of str to Button
+        By the ending of the file.
+    figure, frame : Figure, DataFrame, or None
+        What is shown, and what it was drawn from.
+    """
+
+    def __init__(self, name: str, empty: str = "") -> None:
+        self.name = name
+        self.figure: Figure | None = None
+        self.frame: pd.DataFrame | None = None
+        self._picture, self._link = widgets.HTML(), widgets.HTML()
+        self._picture.add_class(f"oos-{name.replace('_', '-')}")
+        self.save = {
+            ending: widgets.Button(
+                description=ending.upper(),
+                icon="download",
+                tooltip=f"Save {name}.{ending}",
+                layout={"width": "auto"},
+            )
+            for ending in _MIME
+        }
+        for ending, button in self.save.items():
+            button.on_click(lambda _, ending=ending: self._download(ending))
+        self._row = widgets.HBox([*self.save.values(), self._link], layout={"align_items": "center"})
+        self.ui = widgets.VBox([self._picture, self._row])
+        self.clear(empty)
+
+    @property
+    def value(self) -> str:
+        """The HTML of what is shown."""
+        return self._picture.value
+
+    def show(self, drawn: Drawn) -> None:
+        """Show a figure."""
+        self.figure, self.frame = drawn.figure, drawn.frame
+        self._picture.value = drawn.picture
+        self._link.value, self._row.layout.display = "", "flex"
+
+    def clear(self, words: str = "") -> None:
+        """Show no figure, but say why."""
+        self.figure = self.frame = None
+        self._picture.value = empty(words) if words else ""
+        self._link.value, self._row.layout.display = "", "none"
+
+    def file(self, ending: str) -> bytes:
+        """Return what is shown as a file: "svg", "png" or "csv"."""
+        if ending == "csv":
+            return self.frame.to_csv(index=False).encode()
+        return {"svg": as_svg, "png": as_png}[ending](self.figure)
+
+    def _download(self, ending: str) -> None:
+        if self.figure is not None:
+            self._link.value = ""  # the same file once more is a change, too
+            self._link.value = link(f"{self.name}.{ending}", self.file(ending)) + _PRESS
+
+
+def empty(words: str) -> str:
+    """Return what is shown where there is nothing to show."""
+    return f'<div class="oos-empty">{html.escape(words)}</div>'
