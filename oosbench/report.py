@@ -39,6 +39,19 @@ WORTH: Columns = (
     ("net_us", "net µs", "{:,.0f}"),
     ("share", "of all", "{:.1%}"),
 )
+DIRTY: Columns = (
+    ("trace", "trace", "{}"),
+    ("cause", "cause", "{}"),
+    ("passes", "passes", "{:,}"),
+    ("found_nothing", "found nothing", "{:.0%}"),
+    ("compared", "entries compared", "{:,}"),
+    ("dirty", "entries dirty", "{:,}"),
+    ("dirty_ratio", "dirty", "{:.1%}"),
+    ("runs", "runs a pass", "{:,.1f}"),
+    ("run", "entries a run", "{:,.1f}"),
+    ("age", "age, events", "{:,.0f}"),
+    ("writes", "stores absorbed", "{:,.0f}"),
+)
 RIVALS: Columns = (
     ("system", "system", "{}"),
     ("vm_exits", "exits", "{:,}"),

@@ -8,4 +8,6 @@ from __future__ import annotations
 
 from .compare import ComparePanel as ComparePanel
 from .cost import CostPanel as CostPanel
+from .dirty import DirtyPanel as DirtyPanel
 from .inspector import InspectorPanel as InspectorPanel
+from .workload import WorkloadPanel as WorkloadPanel

@@ -49,8 +49,8 @@ def line_html(label: str, line: str) -> str:
     """Return a line of Python to copy, by a button or by one click into it."""
     return (
         f'<div class="oos-line"><span>{html.escape(label)}</span> <code tabindex="0">{html.escape(line)}</code> '
-        f'<button class="jupyter-button widget-button" title="Copy: {html.escape(label)}" onclick="{_COPY}">Copy</button>'
-        "</div>"
+        f'<button class="jupyter-button widget-button" title="Copy: {html.escape(label)}" onclick="{_COPY}">'
+        "Copy</button></div>"
     )
 
 

@@ -140,6 +140,17 @@ class Panel:
         """Whether a run is under way."""
         return self._current is not None
 
+    def soon(self, work: Callable[[], None]) -> None:
+        """Have something done without a run, soon and in a thread; see `Later.ask`."""
+
+        def careful() -> None:
+            try:
+                work()
+            except Exception as error:  # whatever it was, the reader must learn of it
+                self.complain(error)
+
+        self.live.ask(careful)
+
     def complain(self, error: Exception) -> None:
         """Say in the status line what went wrong."""
         self.status.value = _told(error)
