@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -106,6 +107,19 @@ def table_text(table: pd.DataFrame, columns: Columns = HEADLINE, by: str | None 
 def table_html(table: pd.DataFrame, columns: Columns = HEADLINE) -> str:
     """Return a table as HTML; the panels' style sheet aligns it."""
     return f'<div class="oos-scroll">{readable(table, columns).to_html(index=False, border=0)}</div>'
+
+
+def frame_html(frame: pd.DataFrame, caption: str) -> str:
+    """Return a frame as HTML, its values as they are, under a caption."""
+    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in frame.columns)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in row) + "</tr>"
+        for row in frame.itertuples(index=False)
+    )
+    return (
+        f'<div class="oos-scroll"><table><caption style="text-align: left; font-weight: bold">{html.escape(caption)}'
+        f"</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
 
 
 def write_comparison(folder: Path, table: pd.DataFrame, counters: pd.DataFrame, resyncs: pd.DataFrame) -> list[Path]:

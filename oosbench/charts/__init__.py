@@ -16,6 +16,7 @@ from .dirty import dirty_runs_text as dirty_runs_text
 from .glance import glance as glance
 from .glance import glance_text as glance_text
 from .grid import grid as grid
+from .grid import grid_svg as grid_svg
 from .grid import grid_text as grid_text
 from .grid import grid_title as grid_title
 from .grid import legend as legend

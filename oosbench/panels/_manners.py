@@ -62,25 +62,28 @@ def link(name: str, data: bytes) -> str:
 
 
 class Drawn(NamedTuple):
-    """A figure that a thread has drawn, and that the page is yet to show.
+    """Something that a thread has drawn, and that the page is yet to show.
 
     Attributes
     ----------
-    figure : Figure
-    frame : DataFrame
-        What it was drawn from.
     picture : str
         Its HTML.
+    files : dict of str to callable
+        By ending: what gives the bytes of a file of it. They are asked for when somebody wants them.
     """
 
-    figure: Figure
-    frame: pd.DataFrame
     picture: str
+    files: dict[str, Callable[[], bytes]]
 
 
 def drawn(figure: Figure, text: str, frame: pd.DataFrame) -> Drawn:
-    """Draw a figure; `text` says what it shows."""
-    return Drawn(figure, frame, as_html(figure, text))
+    """Draw a figure; `text` says what it shows, `frame` is what it was drawn from."""
+    files = {
+        "svg": lambda: as_svg(figure),
+        "png": lambda: as_png(figure),
+        "csv": lambda: frame.to_csv(index=False).encode(),
+    }
+    return Drawn(as_html(figure, text), files)
 
 
 class Chart:
@@ -101,14 +104,13 @@ class Chart:
     ui : Widget
     save : dict of str to Button
         By the ending of the file.
-    figure, frame : Figure, DataFrame, or None
-        What is shown, and what it was drawn from.
+    files : dict of str to callable
+        See `Drawn`; empty if no figure is shown.
     """
 
     def __init__(self, name: str, empty: str = "") -> None:
         self.name = name
-        self.figure: Figure | None = None
-        self.frame: pd.DataFrame | None = None
+        self.files: dict[str, Callable[[], bytes]] = {}
         self._picture, self._link = widgets.HTML(), widgets.HTML()
         self._picture.add_class(f"oos-{name.replace('_', '-')}")
         self.save = {
@@ -133,26 +135,22 @@ class Chart:
 
     def show(self, drawn: Drawn) -> None:
         """Show a figure."""
-        self.figure, self.frame = drawn.figure, drawn.frame
+        self.files = drawn.files
         self._picture.value = drawn.picture
         self._link.value, self._row.layout.display = "", "flex"
+        for ending, button in self.save.items():
+            button.layout.display = "flex" if ending in self.files else "none"
 
     def clear(self, words: str = "") -> None:
         """Show no figure, but say why."""
-        self.figure = self.frame = None
+        self.files = {}
         self._picture.value = empty(words) if words else ""
         self._link.value, self._row.layout.display = "", "none"
 
-    def file(self, ending: str) -> bytes:
-        """Return what is shown as a file: "svg", "png" or "csv"."""
-        if ending == "csv":
-            return self.frame.to_csv(index=False).encode()
-        return {"svg": as_svg, "png": as_png}[ending](self.figure)
-
     def _download(self, ending: str) -> None:
-        if self.figure is not None:
+        if ending in self.files:
             self._link.value = ""  # the same file once more is a change, too
-            self._link.value = link(f"{self.name}.{ending}", self.file(ending)) + _PRESS
+            self._link.value = link(f"{self.name}.{ending}", self.files[ending]()) + _PRESS
 
 
 def empty(words: str) -> str:

@@ -79,6 +79,7 @@ class WorkloadPanel(Panel):
         self.vcpus = widgets.BoundedIntText(vcpus, 1, MAX_VCPUS, description="vCPUs", layout=narrow)
         self.seed = widgets.BoundedIntText(seed, 0, 2**31 - 1, description="Seed", layout=narrow)
         self.events = widgets.BoundedIntText(events, 1, _MOST, description="Events", layout=narrow)
+        self.events.tooltip = "lines of the trace, the memory that is there at the beginning among them"
         self._about, self._words, self._line = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._own, self._kernel = (widgets.Box(layout={"flex_flow": "row wrap", "grid_gap": "0 12px"}) for _ in "ok")
         self._pictures = [Chart("kinds"), Chart("glance", "No preview yet.")]
@@ -173,7 +174,7 @@ class WorkloadPanel(Panel):
         def show() -> str:
             self.trace, self._made = trace, line
             self._show(*shown)
-            return f"Done: {len(trace):,} events in {took:.1f} s, as .trace of this panel."
+            return f"Done: {len(trace.events):,} lines, {len(trace):,} of them events, in {took:.1f} s; see .trace."
 
         return show
 
@@ -201,7 +202,7 @@ class WorkloadPanel(Panel):
 
         def show() -> str:
             self.trace, self._made = trace, line
-            return f"Saved {len(trace):,} events as {path} ({path.stat().st_size:,} bytes)."
+            return f"Saved {len(trace.events):,} lines as {path} ({path.stat().st_size:,} bytes)."
 
         return show
 
