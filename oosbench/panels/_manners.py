@@ -114,17 +114,13 @@ class Chart:
         self._picture, self._link = widgets.HTML(), widgets.HTML()
         self._picture.add_class(f"oos-{name.replace('_', '-')}")
         self.save = {
-            ending: widgets.Button(
-                description=ending.upper(),
-                icon="download",
-                tooltip=f"Save {name}.{ending}",
-                layout={"width": "auto"},
-            )
-            for ending in _MIME
+            ending: widgets.Button(description=ending.upper(), tooltip=f"Save {name}.{ending}") for ending in _MIME
         }
         for ending, button in self.save.items():
             button.on_click(lambda _, ending=ending: self._download(ending))
-        self._row = widgets.HBox([*self.save.values(), self._link], layout={"align_items": "center"})
+        row = [widgets.Label("Save as"), *self.save.values(), self._link]
+        self._row = widgets.HBox(row, layout={"align_items": "center"})
+        self._row.add_class("oos-save")
         self.ui = widgets.VBox([self._picture, self._row])
         self.clear(empty)
 

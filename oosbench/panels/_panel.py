@@ -25,11 +25,12 @@ STYLE = """<style>
 .oos-error { color: var(--jp-error-color0, #b00020); }
 .oos-scroll { overflow-x: auto; }
 .oos-scroll table { border-collapse: collapse; line-height: 1.5; font-size: 12px; }
-.oos-scroll th, .oos-scroll td { padding: 2px 6px; text-align: right; white-space: nowrap;
+.oos-scroll th, .oos-scroll td { padding: 2px 4px; text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; border-bottom: 1px solid var(--jp-border-color2, #ccc); }
 .oos-scroll th { white-space: normal; vertical-align: bottom; }
 .oos-scroll tr > :nth-child(-n+2) { text-align: left; }
 .oos-panel img { border-radius: 3px; margin: 8px 0 0; }
+.oos-save button { width: auto; height: 24px; line-height: 22px; padding: 0 8px; }
 .oos-line { display: flex; align-items: center; gap: 8px; flex-wrap: wrap; line-height: 1.5; }
 .oos-line code { user-select: all; overflow-wrap: anywhere; white-space: pre-wrap; padding: 2px 6px;
   background: var(--jp-layout-color2, #eee); color: var(--jp-ui-font-color1, #333); }

@@ -82,6 +82,9 @@ class WorkloadPanel(Panel):
         self.events.tooltip = "lines of the trace, the memory that is there at the beginning among them"
         self._about, self._words, self._line = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._own, self._kernel = (widgets.Box(layout={"flex_flow": "row wrap", "grid_gap": "0 12px"}) for _ in "ok")
+        self.more = widgets.ToggleButton(
+            any(p.name in parameters for p in OPTIONS), description="Options of the kernel", layout={"width": "auto"}
+        )
         self._pictures = [Chart("kinds"), Chart("glance", "No preview yet.")]
         self.path = widgets.Text("workload.npz", description="File", layout={"width": "320px"})
         self.path.tooltip = "columns if it ends in .npz, compressed text if in .gz, else text"
@@ -89,19 +92,21 @@ class WorkloadPanel(Panel):
         self.save.on_click(lambda _: self.start(self._save))
         self._build(levels or chosen.levels[-1], parameters)
         self.family.observe(lambda change: self._build(), "value")
+        self.more.observe(lambda change: self._unfold(), "value")
+        self._unfold()
         self._show_all()
         self.follow(self.family, self.levels, self.vcpus, self.seed, self.events)
 
     def _show_all(self) -> None:
         row = widgets.Layout(flex_flow="row wrap", grid_gap="0 12px", align_items="center")
-        kernel = widgets.Accordion([self._kernel], titles=["The kernel"], selected_index=None)
         self.ui.children = [
             widgets.HTML(STYLE + _STYLE),
             widgets.HBox([self.family, self.levels], layout=row),
             self._about,
             widgets.HBox([self.events, self.vcpus, self.seed], layout=row),
             self._own,
-            kernel,
+            self.more,
+            self._kernel,
             self.buttons,
             self.status,
             self._words,
@@ -129,6 +134,9 @@ class WorkloadPanel(Panel):
             box.children = [_explained(fields[p.name], p) for p in some]
         for field in self.fields.values():
             field.observe(lambda change: self.spell(), "value")
+
+    def _unfold(self) -> None:
+        self._kernel.layout.display = "flex" if self.more.value else "none"
 
     def _arguments(self) -> dict[str, object]:
         """Return what `generate` is to be given beside the family and the events; nothing that it would take anyway."""
