@@ -48,7 +48,7 @@ DIRTY: Columns = (
     ("compared", "entries compared", "{:,}"),
     ("dirty", "entries dirty", "{:,}"),
     ("dirty_ratio", "dirty", "{:.1%}"),
-    ("runs", "runs a pass", "{:,.1f}"),
+    ("runs", "runs", "{:,.1f}"),
     ("run", "entries a run", "{:,.1f}"),
     ("age", "age, events", "{:,.0f}"),
     ("writes", "stores absorbed", "{:,.0f}"),

@@ -229,8 +229,7 @@ def dirty_against_text(passes: pd.DataFrame) -> str:
     """Say what `dirty_against` shows."""
     told = []
     for name, part in passes.groupby("trace", sort=False):
-        related = [
-            f"{part[what].corr(part.dirty, 'spearman'):.2f} with {what}" for what in _MORE if part[what].nunique() > 1
-        ]
-        told.append(f"{name} {', '.join(related) or 'one value only'}")
+        varied = [what for what in _MORE if part[what].nunique() > 1 and part.dirty.nunique() > 1]
+        related = [f"{part[what].corr(part.dirty, 'spearman'):.2f} with {what}" for what in varied]
+        told.append(f"{name} {', '.join(related) or 'always the same'}")
     return f"Line charts of dirty entries. Rank correlation with age and with stores: {'; '.join(told) or 'no data'}."

@@ -19,7 +19,7 @@ from ..trace import Trace
 
 _MIME = {"svg": "image/svg+xml", "png": "image/png", "csv": "text/csv"}
 # Selected and copied as a reader would: this needs no permission, and works where a page has no clipboard of its own.
-_COPY = "getSelection().selectAllChildren(this.previousElementSibling); document.execCommand('copy')"
+_COPY = "getSelection().selectAllChildren(this.nextElementSibling); document.execCommand('copy')"
 # The link is pressed by the page as soon as it is there. An image without a source is the one thing that tells it so.
 _PRESS = '<img alt="" hidden src="data:," onerror="this.previousElementSibling.click()">'
 
@@ -47,11 +47,9 @@ def call(what: Callable, *given: object, **named: object) -> str:
 
 def line_html(label: str, line: str) -> str:
     """Return a line of Python to copy, by a button or by one click into it."""
-    return (
-        f'<div class="oos-line"><span>{html.escape(label)}</span> <code tabindex="0">{html.escape(line)}</code> '
-        f'<button class="jupyter-button widget-button" title="Copy: {html.escape(label)}" onclick="{_COPY}">'
-        "Copy</button></div>"
-    )
+    label, line = html.escape(label), html.escape(line)
+    copy = f'<button class="jupyter-button widget-button" title="Copy: {label}" onclick="{_COPY}">Copy</button>'
+    return f'<div class="oos-line"><span>{label}</span> {copy} <code tabindex="0">{line}</code></div>'
 
 
 def link(name: str, data: bytes) -> str:

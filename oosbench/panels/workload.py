@@ -23,7 +23,7 @@ PREVIEW = 4000  # events: a tenth of a second to make and to look at
 _MOST = 20_000_000  # events that fit into the memory of a laptop
 _MODES = {2: "2-level (32-bit)", 3: "PAE (32-bit)", 4: "64-bit"}
 _STYLE = """<style>
-.oos-field { width: 340px; }
+.oos-field { width: 320px; }
 .oos-field .widget-html-content { line-height: 1.3; font-size: 12px; color: var(--jp-ui-font-color2, #555); }
 </style>"""
 
@@ -81,9 +81,9 @@ class WorkloadPanel(Panel):
         self.events = widgets.BoundedIntText(events, 1, _MOST, description="Events", layout=narrow)
         self.events.tooltip = "lines of the trace, the memory that is there at the beginning among them"
         self._about, self._words, self._line = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self._own, self._kernel = (widgets.Box(layout={"flex_flow": "row wrap", "grid_gap": "0 12px"}) for _ in "ok")
+        self._own, self._kernel = (widgets.Box(layout={"flex_flow": "row wrap", "grid_gap": "0 10px"}) for _ in "ok")
         self.more = widgets.ToggleButton(
-            any(p.name in parameters for p in OPTIONS), description="Options of the kernel", layout={"width": "auto"}
+            any(p.name in parameters for p in OPTIONS), description="Options of the kernel", layout={"width": "200px"}
         )
         self._pictures = [Chart("kinds"), Chart("glance", "No preview yet.")]
         self.path = widgets.Text("workload.npz", description="File", layout={"width": "320px"})
@@ -252,7 +252,7 @@ def _field(parameter: Parameter, wanted: dict[str, object]) -> widgets.Widget:
     common = {
         "description": parameter.name.replace("_", " "),
         "tooltip": f"{parameter.about} ({_range(parameter)})",
-        "layout": {"width": "200px"},
+        "layout": {"flex": "0 0 190px"},
         "style": {"description_width": "95px"},
     }
     if parameter.choices:
@@ -272,7 +272,7 @@ def _range(parameter: Parameter) -> str:
 
 def _explained(field: widgets.Widget, parameter: Parameter) -> widgets.Widget:
     """Return a field with its unit and meaning beside it."""
-    words = f"{parameter.unit} {parameter.about}".strip()
-    box = widgets.HBox([field, widgets.HTML(words)], layout={"align_items": "center"})
+    words = parameter.about + (f" ({parameter.unit})" if parameter.unit else "")
+    box = widgets.HBox([field, widgets.HTML(words, layout={"flex": "1"})], layout={"align_items": "center"})
     box.add_class("oos-field")
     return box
