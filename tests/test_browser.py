@@ -127,7 +127,7 @@ def notebook(lab, browser, request):
         )
         page = context.new_page()
         pages.append(page)
-        page.set_default_timeout(15 * _SECOND)
+        page.set_default_timeout(60 * _SECOND)
         page.goto(lab(name))
         page.wait_for_function(_KERNEL_IS_IDLE)
         assert page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')"), "a cell failed"

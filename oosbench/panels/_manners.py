@@ -7,7 +7,7 @@ import html
 import inspect
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import ipywidgets as widgets
@@ -119,7 +119,8 @@ class Chart:
         row = [widgets.Label("Save as"), *self.save.values(), self._link]
         self._row = widgets.HBox(row, layout={"align_items": "center"})
         self._row.add_class("oos-save")
-        self.ui = widgets.VBox([self._picture, self._row])
+        # As wide as a figure is drawn, or narrower where two fit beside each other.
+        self.ui = widgets.VBox([self._picture, self._row], layout={"flex": "1 1 480px", "max_width": "691px"})
         self.clear(empty)
 
     @property
@@ -145,6 +146,11 @@ class Chart:
         if ending in self.files:
             self._link.value = ""  # the same file once more is a change, too
             self._link.value = link(f"{self.name}.{ending}", self.files[ending]()) + _PRESS
+
+
+def gallery(charts: Iterable[Chart]) -> widgets.Widget:
+    """Return charts beside each other, as many as the page has room for."""
+    return widgets.HBox([chart.ui for chart in charts], layout={"flex_flow": "row wrap", "grid_gap": "0 16px"})
 
 
 def empty(words: str) -> str:

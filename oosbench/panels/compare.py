@@ -13,7 +13,7 @@ from ..experiment import PRESETS_TO_COMPARE, counters_frame, headline, resyncs_f
 from ..presets import PRESETS
 from ..report import table_html
 from ..result import Result
-from ._manners import Chart, call, drawn, empty
+from ._manners import Chart, call, drawn, empty, gallery
 from ._panel import STYLE, Panel, Run
 
 _EMPTY = "No run yet. Choose recordings and presets, then press Run."
@@ -68,8 +68,7 @@ class ComparePanel(Panel):
             self.buttons,
             self.status,
             self._table,
-            self._dirty.ui,
-            self._work_done.ui,
+            gallery([self._dirty, self._work_done]),
             self.line,
         ]
         self.follow(self.recordings, *self.presets.values())

@@ -17,7 +17,7 @@ from ..primitives import EVENTS, tally
 from ..report import WORTH, table_html
 from ..result import Result
 from ..worth import WITH, WITHOUT, sensitivity, verdict, worth_of
-from ._manners import Chart, call, drawn, empty
+from ._manners import Chart, call, drawn, empty, gallery
 from ._panel import STYLE, Panel, Run
 
 #: The prices that decide, each a field.
@@ -84,8 +84,7 @@ class CostPanel(Panel):
             self.buttons,
             self.status,
             self._table,
-            self._curve.ui,
-            self._tornado.ui,
+            gallery([self._curve, self._tornado]),
             self.line,
         ]
         self.follow(self.recording, self.processor, *self.prices.values())

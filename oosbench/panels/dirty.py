@@ -13,7 +13,7 @@ from ..experiment import resyncs_frame, run_each
 from ..presets import DEFAULT, PRESETS, preset
 from ..report import DIRTY, table_html
 from ..trace import Trace
-from ._manners import Chart, Drawn, call, drawn, empty
+from ._manners import Chart, Drawn, call, drawn, empty, gallery
 from ._panel import STYLE, Panel, Run
 
 _EMPTY = "No run yet. Choose recordings and a preset, then press Run."
@@ -69,7 +69,7 @@ class DirtyPanel(Panel):
             self.buttons,
             widgets.HBox([self.cause, self.compared], layout=row),
             self.status,
-            *(chart.ui for chart in self._charts),
+            gallery(self._charts),
             self._table,
             self.line,
         ]

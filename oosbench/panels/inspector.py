@@ -78,6 +78,7 @@ class InspectorPanel(Panel):
         self._lock = threading.Lock()  # of the time machine, and of what shows it
         self._showing = False
         self._last: int | None = None
+        self._usual = 0  # the entry that the event brings along
         self.time: TimeMachine | None = None
         self._make_controls(source, preset, page)
         self._make_outputs()
@@ -107,7 +108,9 @@ class InspectorPanel(Panel):
 
     def code(self) -> str:
         """Return the line that makes this panel; Load then goes where this one is."""
-        here = (self._first, self._entry_first) if self.time is None else (self.number.value, self.cell.value)
+        here = self._first, self._entry_first
+        if self.time is not None:
+            here = self.number.value, None if self.cell.value == self._usual else self.cell.value
         page = None if self.page.value == _FOLLOW else self.page.value
         return call(
             InspectorPanel, self.source.value, preset=self.preset.value, event=here[0], page=page, entry=here[1]
@@ -129,16 +132,12 @@ class InspectorPanel(Panel):
         }
         self.steps[-1].tooltip, self.steps[1].tooltip = "one event back", "one event on"
         self.jumps = {
-            kind: widgets.Button(
-                description=f"Next {kind}", layout=narrow, tooltip=f"to the next event that moves {name}"
-            )
+            kind: widgets.Button(description=f"Next {kind}", layout=narrow, tooltip=f"to the next that moves {name}")
             for kind, name in KINDS.items()
         }
         self.number = widgets.BoundedIntText(0, 0, 0, description="Event", layout={"width": "190px"})
         self.total = widgets.Label("of 0")
-        self.slider = widgets.IntSlider(
-            0, 0, 0, readout=False, continuous_update=False, layout={"width": "260px"}, tooltip="event"
-        )
+        self.slider = widgets.IntSlider(0, 0, 0, readout=False, continuous_update=False, layout=wide, tooltip="event")
         pages = [("of the event", _FOLLOW)] + ([] if page is None else [(f"frame {page:#x}", page)])
         self.page = widgets.Dropdown(options=pages, value=pages[-1][1], description="L1 table", layout=wide)
         self.cell = widgets.BoundedIntText(0, 0, 1023, description="Entry", layout={"width": "190px"})
@@ -154,6 +153,7 @@ class InspectorPanel(Panel):
     def _make_outputs(self) -> None:
         self._story, self._grid, self._entry = widgets.HTML(_EMPTY), Chart("l1_table"), widgets.HTML()
         self._grid.show(_drawn(None, -1))
+        self._grid.ui.layout = widgets.Layout()  # three tables are as wide as the page
         self._slots, self._moved = widgets.HTML(), widgets.HTML()
         outputs = (self._story, self._entry, self._slots, self._moved)
         for output, name in zip(outputs, ("oos-story", "oos-entry", "oos-box", "oos-box"), strict=True):
@@ -171,8 +171,7 @@ class InspectorPanel(Panel):
             with self._lock:
                 self.time, self._last = loaded, None
                 self._show()
-            if self._entry_first is not None:
-                self.cell.value = self._entry_first
+            self.cell.value = self.cell.value if self._entry_first is None else self._entry_first
             self._first, self._entry_first = 1, None  # what is loaded next has other events
             return f"{loaded.machine.trace.name} on {loaded.machine.preset.name}: {loaded.events:,} events."
 
@@ -239,8 +238,9 @@ class InspectorPanel(Panel):
             self.total.value = f"of {self.time.events:,}"
             self._offer_pages()
             focus = self.time.focus()
+            self._usual = 0
             if focus is not None and self.page.value in (_FOLLOW, focus[0].gmfn) and focus[1] >= 0:
-                self.cell.value = focus[1]
+                self.cell.value = self._usual = focus[1]
         finally:
             self._showing = False
         self._story.value = charts.story(self.time)

@@ -16,7 +16,7 @@ from ..machine import Cancelled
 from ..summary import Summary
 from ..trace import MAX_VCPUS, Trace
 from ..warm import Compiling
-from ._manners import Chart, Drawn, call, drawn, line_html
+from ._manners import Chart, Drawn, call, drawn, gallery, line_html
 from ._panel import STYLE, Panel, Run
 
 PREVIEW = 4000  # events: a tenth of a second to make and to look at
@@ -24,6 +24,7 @@ _MOST = 20_000_000  # events that fit into the memory of a laptop
 _MODES = {2: "2-level (32-bit)", 3: "PAE (32-bit)", 4: "64-bit"}
 _STYLE = """<style>
 .oos-field { width: 320px; }
+.oos-words .widget-html-content { line-height: 1.5; }
 .oos-field .widget-html-content { line-height: 1.3; font-size: 12px; color: var(--jp-ui-font-color2, #555); }
 </style>"""
 
@@ -81,6 +82,7 @@ class WorkloadPanel(Panel):
         self.events = widgets.BoundedIntText(events, 1, _MOST, description="Events", layout=narrow)
         self.events.tooltip = "lines of the trace, the memory that is there at the beginning among them"
         self._about, self._words, self._line = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self._words.add_class("oos-words")
         self._own, self._kernel = (widgets.Box(layout={"flex_flow": "row wrap", "grid_gap": "0 10px"}) for _ in "ok")
         self.more = widgets.ToggleButton(
             any(p.name in parameters for p in OPTIONS), description="Options of the kernel", layout={"width": "200px"}
@@ -110,7 +112,7 @@ class WorkloadPanel(Panel):
             self.buttons,
             self.status,
             self._words,
-            *(chart.ui for chart in self._pictures),
+            gallery(self._pictures),
             widgets.HBox([self.path, self.save], layout=row),
             self._line,
             self.line,
@@ -252,8 +254,8 @@ def _field(parameter: Parameter, wanted: dict[str, object]) -> widgets.Widget:
     common = {
         "description": parameter.name.replace("_", " "),
         "tooltip": f"{parameter.about} ({_range(parameter)})",
-        "layout": {"flex": "0 0 190px"},
-        "style": {"description_width": "95px"},
+        "layout": {"width": "180px", "flex": "0 0 auto"},
+        "style": {"description_width": "90px"},
     }
     if parameter.choices:
         return widgets.Dropdown(options=told["choices"], value=told["default"], **common)
