@@ -22,6 +22,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 USED = {
     "00_start_here.ipynb": "test_start_here",
     "01_inside_a_resync.ipynb": "test_inside_a_resync",
+    "02_make_a_workload.ipynb": "test_make_a_workload",
+    "04_dirty_entries.ipynb": "test_dirty_entries",
     "05_cost_of_resync.ipynb": "test_cost_of_resync",
     "06_published_figures.ipynb": "test_published_figures",
     "07_turn_every_knob.ipynb": "test_turn_every_knob",
@@ -332,3 +334,100 @@ def test_defects_of_2008(notebook):
     panel.get_by_role("button", name="+10", exact=True).click()
     _wait_for_status(panel, "^Event 7 of 7")
     assert "which leads to 0xb000" in panel.inner_text()
+
+
+@pytest.mark.parametrize("theme", ["Dark", "Light"])  # the last one stays
+def test_make_a_workload(notebook, tmp_path, theme):
+    page = notebook("02_make_a_workload.ipynb", width=760)
+    page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})")
+    panel = page.locator(".oos-panel")
+    _wait_for_status(panel, "^A preview: the first 4,000 events. Run makes all 50,000")
+    first = panel.get_by_role("img", name=re.compile("^Line chart over the .* lines of fork_exec"))
+    first.scroll_into_view_if_needed()
+    assert first.bounding_box()["width"] > 600
+    before = first.get_attribute("alt")
+    heap = panel.get_by_label("heap", exact=True)
+    assert heap.input_value() == "200"
+    heap.fill("400")
+    heap.press("Enter")
+    panel.get_by_text('generate("fork_exec", 50_000, seed=3, heap=400)', exact=True).wait_for(timeout=5 * _SECOND)
+    page.wait_for_function("([old]) => !document.querySelector(`.oos-glance img[alt='${old}']`)", arg=[before])
+
+    panel.get_by_label("Family").select_option("cow_storm")
+    panel.get_by_label("saves", exact=True).fill("0.05")
+    panel.get_by_label("Paging").select_option("PAE (32-bit)")
+    panel.get_by_label("Events").fill("30000")
+    panel.get_by_label("Events").press("Enter")
+    panel.get_by_text('generate("cow_storm", 30_000, levels=3, seed=3, saves=0.05)', exact=True).wait_for()
+    panel.get_by_role("button", name="Options of the kernel").click()
+    panel.get_by_label("placement").select_option("modulo")
+    panel.get_by_role("button", name="Run").click()
+    assert "30,000 lines" in _wait_for_status(panel, "^Done")
+    panel.get_by_role("img", name=re.compile("^Line chart over the 30,000 lines of cow_storm")).wait_for()
+    panel.get_by_label("File").fill(str(tmp_path / "mine.npz"))
+    panel.get_by_role("button", name=re.compile("Save$")).click()
+    _wait_for_status(panel, "^Saved 30,000 lines", 20)
+    assert (tmp_path / "mine.npz").stat().st_size > 10_000
+    panel.get_by_label("File").fill("nowhere/mine.npz")
+    panel.get_by_role("button", name=re.compile("Save$")).click()
+    _wait_for_status(panel, "^There is no folder nowhere", 20)
+    assert _fits(page, panel)
+    _take_picture(page, panel, tmp_path, f"workload-{theme}")
+
+
+@pytest.mark.parametrize("theme", ["Dark", "Light"])  # the last one stays
+def test_dirty_entries(notebook, tmp_path, theme):
+    page = notebook("04_dirty_entries.ipynb", width=760)
+    page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})")
+    panel = page.locator(".oos-panel")
+    assert "press Run" in panel.inner_text()
+    panel.get_by_role("button", name="Run").click()
+    assert "2,989 of 2,989 passes" in _wait_for_status(panel, "^Done")
+    names = ("Distribution of the share", "Bar charts of how much", "Heat maps of dirty", "Line charts of dirty")
+    for name in names:
+        picture = panel.get_by_role("img", name=re.compile(f"^{name}.*gcc.*redis"))
+        picture.scroll_into_view_if_needed()
+        assert picture.bounding_box()["width"] > 600
+    assert panel.get_by_role("cell", name="527,564").is_visible()
+    _take_picture(page, panel, tmp_path, f"dirty-{theme}")
+
+    panel.get_by_label("Cause").select_option("evict")
+    panel.get_by_label("Compared, at least").fill("100")
+    panel.get_by_label("Compared, at least").press("Enter")
+    assert "of 2,989 passes; " in _wait_for_status(panel, "^[0-9,]+ of 2,989", 20)
+    panel.get_by_text('DirtyPanel(["gcc", "redis"], cause="evict", compared=100)', exact=True).wait_for()
+    panel.get_by_label("Cause").select_option("fault")
+    _wait_for_status(panel, "^0 of 2,989 passes", 20)
+    assert "Choose another cause" in panel.inner_text()
+    assert _fits(page, panel)
+
+
+def test_charts_are_saved_and_lines_are_copied(notebook, tmp_path):
+    page = notebook("04_dirty_entries.ipynb")
+    page.context.grant_permissions(["clipboard-read"])
+    panel = page.locator(".oos-panel")
+    panel.get_by_label("Recordings").select_option(["sqlite"])
+    panel.get_by_role("button", name="Run").click()
+    _wait_for_status(panel, "^Done")
+    for ending, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("csv", b"trace,cause,passes,")):
+        with page.expect_download() as download:
+            panel.get_by_title(f"Save dirty_causes.{ending}").click()
+        assert download.value.suggested_filename == f"dirty_causes.{ending}"
+        assert Path(download.value.path()).read_bytes().startswith(start)
+    panel.get_by_role("button", name="Copy").click()
+    assert page.evaluate("navigator.clipboard.readText()") == 'DirtyPanel(["sqlite"])'
+
+
+def _fits(page, panel) -> bool:
+    """Say whether nothing of a panel is beyond the right edge of its output."""
+    area = page.locator(".jp-OutputArea-output").filter(has=panel)
+    return area.evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
+def _take_picture(page, panel, folder: Path, name: str) -> None:
+    """Take a picture of a whole panel: somewhere to look at it, if the environment names a folder."""
+    size = page.viewport_size
+    page.set_viewport_size({"width": size["width"], "height": 200 + int(panel.bounding_box()["height"])})
+    panel.scroll_into_view_if_needed()
+    panel.screenshot(path=Path(os.environ.get("OOSBENCH_PICTURES", folder)) / f"{name}.png")
+    page.set_viewport_size(size)

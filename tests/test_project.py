@@ -35,7 +35,7 @@ FLOORS = [
     ["recordings"],
     ["checkpoint", "dump", "guest_l1", "result", "sources", "violation", "relocation"],
     ["machine", "primitives", "published"],
-    ["moment"],
+    ["moment", "dirty"],
     ["timemachine"],
     ["story", "spelled"],
     ["costs"],

@@ -13,11 +13,12 @@ from ..experiment import PRESETS_TO_COMPARE, counters_frame, headline, resyncs_f
 from ..presets import PRESETS
 from ..report import table_html
 from ..result import Result
+from ._manners import Chart, call, drawn, empty, gallery
 from ._panel import STYLE, Panel, Run
 
-_EMPTY = '<div class="oos-empty">No run yet. Choose recordings and presets, then press Run.</div>'
-_NOTHING_DIRTY = '<div class="oos-empty">None of these presets keeps a snapshot, so nothing is known to be dirty.</div>'
-_NO_RESYNC = '<div class="oos-empty">None of these presets resyncs: every write to a table is emulated.</div>'
+_EMPTY = "No run yet. Choose recordings and presets, then press Run."
+_NOTHING_DIRTY = "None of these presets keeps a snapshot, so nothing is known to be dirty."
+_NO_RESYNC = "None of these presets resyncs: every write to a table is emulated."
 
 
 class ComparePanel(Panel):
@@ -51,9 +52,8 @@ class ComparePanel(Panel):
             for name, preset in PRESETS.items()
         }
         self.table: pd.DataFrame | None = None
-        self._table = widgets.HTML(_EMPTY)
-        self._dirty = widgets.HTML()
-        self._work_done = widgets.HTML()
+        self._table = widgets.HTML(empty(_EMPTY))
+        self._dirty, self._work_done = Chart("dirty_ratio"), Chart("resync_work")
         choice = widgets.HBox(
             [
                 self.recordings,
@@ -62,22 +62,28 @@ class ComparePanel(Panel):
             layout=widgets.Layout(flex_flow="row wrap", grid_gap="8px 24px"),
         )
         self._table.add_class("oos-table")
-        self._dirty.add_class("oos-dirty-ratio")
-        self._work_done.add_class("oos-resync-work")
         self.ui.children = [
             widgets.HTML(STYLE),
             choice,
             self.buttons,
             self.status,
             self._table,
-            self._dirty,
-            self._work_done,
+            gallery([self._dirty, self._work_done]),
+            self.line,
         ]
+        self.follow(self.recordings, *self.presets.values())
+
+    def code(self) -> str:
+        """Return the line that makes this panel."""
+        return call(ComparePanel, self.recordings.value, presets=self._chosen())
+
+    def _chosen(self) -> list[str]:
+        return [name for name, box in self.presets.items() if box.value]
 
     def work(self, run: Run) -> Callable[[], str]:
         """Replay what is chosen."""
         names = self.recordings.value
-        presets = [name for name, box in self.presets.items() if box.value]
+        presets = self._chosen()
         if not names:
             raise ValueError("Choose at least one recording.")
         if not presets:
@@ -87,17 +93,17 @@ class ComparePanel(Panel):
         took = time.perf_counter() - began
         table = headline(counters_frame(results), resyncs_frame(results))
         events = int(sum(result.counters.events for result in results))
-        dirty = resync = ""
+        dirty = resync = None
         if table.dirty.notna().any():
-            dirty = charts.as_html(charts.dirty_ratio(table), charts.dirty_ratio_text(table))
+            dirty = drawn(charts.dirty_ratio(table), charts.dirty_ratio_text(table), table)
         if table.propagated.any():
-            resync = charts.as_html(charts.resync_work(table), charts.resync_work_text(table))
+            resync = drawn(charts.resync_work(table), charts.resync_work_text(table), table)
 
         def show() -> str:
             self.table = table
             self._table.value = table_html(table)
-            self._dirty.value = dirty or _NOTHING_DIRTY
-            self._work_done.value = resync or _NO_RESYNC
+            self._dirty.show(dirty) if dirty else self._dirty.clear(_NOTHING_DIRTY)
+            self._work_done.show(resync) if resync else self._work_done.clear(_NO_RESYNC)
             return f"Done: {len(results)} runs, {events:,} events in {took:.1f} s."
 
         return show
