@@ -23,11 +23,13 @@ USED = {
     "00_start_here.ipynb": "test_start_here",
     "01_inside_a_resync.ipynb": "test_inside_a_resync",
     "02_make_a_workload.ipynb": "test_make_a_workload",
+    "03_compare_policies.ipynb": "test_compare_policies",
     "04_dirty_entries.ipynb": "test_dirty_entries",
     "05_cost_of_resync.ipynb": "test_cost_of_resync",
     "06_published_figures.ipynb": "test_published_figures",
     "07_turn_every_knob.ipynb": "test_turn_every_knob",
     "08_defects_of_2008.ipynb": "test_defects_of_2008",
+    "09_bring_your_own.ipynb": "test_bring_your_own",
 }
 
 pytestmark = [
@@ -154,7 +156,7 @@ def test_start_here(notebook, tmp_path):
     assert "press Run" in panel.inner_text()
     assert panel.get_by_role("button", name="Cancel").is_disabled()
 
-    panel.get_by_label("Recordings").select_option(["gcc", "sqlite"])
+    panel.get_by_label("Traces").select_option(["gcc", "sqlite"])
     panel.get_by_role("button", name="Run").click()
     assert "6 runs, 351,165 events" in _wait_for_status(panel, "^Done")
     assert panel.get_by_role("cell", name="121,431").count() == 3
@@ -166,7 +168,7 @@ def test_start_here(notebook, tmp_path):
     panel.screenshot(path=tmp_path / "panel.png")
 
     # Every recording and preset at once takes long enough to be cancelled.
-    panel.get_by_label("Recordings").select_option(["forkexec", "gcc", "python", "redis", "sqlite"])
+    panel.get_by_label("Traces").select_option(["forkexec", "gcc", "python", "redis", "sqlite"])
     for box in panel.get_by_role("checkbox").all():
         box.check()
     panel.get_by_role("button", name="Run").click()
@@ -175,9 +177,9 @@ def test_start_here(notebook, tmp_path):
     assert bars.is_visible()
     assert panel.get_by_role("button", name="Run").is_enabled()
 
-    panel.get_by_label("Recordings").select_option([])
+    panel.get_by_label("Traces").select_option([])
     panel.get_by_role("button", name="Run").click()
-    _wait_for_status(panel, "Choose at least one recording", 10)
+    _wait_for_status(panel, "Choose at least one trace", 10)
 
 
 def test_a_narrow_page_does_not_scroll_sideways(notebook):
@@ -192,7 +194,7 @@ def test_a_narrow_page_does_not_scroll_sideways(notebook):
 def test_the_panel_works_by_keyboard(notebook):
     page = notebook("00_start_here.ipynb")
     panel = page.locator(".oos-panel")
-    panel.get_by_label("Recordings").focus()
+    panel.get_by_label("Traces").focus()
     page.keyboard.press("End")
     page.keyboard.press("Tab")
     page.keyboard.press("Space")  # emulate is not wanted
@@ -431,3 +433,38 @@ def _take_picture(page, panel, folder: Path, name: str) -> None:
     panel.scroll_into_view_if_needed()
     panel.screenshot(path=Path(os.environ.get("OOSBENCH_PICTURES", folder)) / f"{name}.png")
     page.set_viewport_size(size)
+
+
+def test_compare_policies(notebook, tmp_path):
+    page = notebook("03_compare_policies.ipynb", width=760)
+    panel = page.locator(".oos-panel")
+    assert "No run yet" in panel.inner_text()
+    panel.get_by_label("Traces").select_option(["sqlite"])
+    panel.get_by_label("Set for all").fill("oos_slots=8")
+    panel.get_by_role("button", name="Run").click()
+    assert "3 runs" in _wait_for_status(panel, "^Done")
+    picture = panel.get_by_role("img", name=re.compile(r"^Small multiples of bars. sqlite: emulate\+oos_slots=8 "))
+    assert picture.bounding_box()["width"] > 500
+    assert 'shared="oos_slots=8"' in panel.inner_text()
+    panel.screenshot(path=tmp_path / "panel.png")
+    panel.get_by_label("Set for all").fill("slots=8")
+    panel.get_by_role("button", name="Run").click()
+    _wait_for_status(panel, "there is no axis 'slots'")
+    assert picture.is_visible(), "what was shown before stays"
+    area = page.locator(".jp-OutputArea-output").filter(has=panel)
+    assert area.evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
+def test_bring_your_own(notebook, tmp_path):
+    page = notebook("09_bring_your_own.ipynb", width=760)
+    panel = page.locator(".oos-panel")
+    assert panel.get_by_label("second_write").is_checked()
+    panel.get_by_role("button", name="Run").click()
+    assert "6 runs" in _wait_for_status(panel, "^Done")
+    assert panel.get_by_role("img", name=re.compile("mine: emulate .*second_write")).is_visible()
+    with page.expect_download() as download:
+        panel.get_by_role("button", name="CSV").first.click()
+    told = Path(download.value.path()).read_text()
+    assert told.startswith("trace,preset,faults,emulated_writes,")
+    assert "mine,second_write," in told
+    panel.screenshot(path=tmp_path / "panel.png")

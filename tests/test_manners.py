@@ -25,6 +25,9 @@ from oosbench.panels._manners import Chart, Drawn, call, spelled
 LINES = [
     "ComparePanel([])",
     'ComparePanel(["sqlite", "gcc"], presets=["oos", "oos-snapshot"])',
+    'ComparePanel([trace, "gcc"], presets=["emulate", "oos+oos_slots=8"], shared="prefetch=off")',
+    'PublishedPanel("walks_and_traps")',
+    'SweepPanel(["sqlite"], axes={"oos_slots": "2, 3", "prefetch": "on, off"}, seeds="1, 2", metric="saved")',
     'CostPanel("redis", "Haswell", snapshot_copy=1256.0)',
     'CostPanel("gcc", "this machine", snapshot_copy=700.0)',
     'InspectorPanel("sqlite")',

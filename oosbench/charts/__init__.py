@@ -28,6 +28,8 @@ from .kinds import kinds as kinds
 from .kinds import kinds_text as kinds_text
 from .moment import moment as moment
 from .moment import story as story
+from .multiples import multiples as multiples
+from .multiples import multiples_text as multiples_text
 from .pairs import pairs as pairs
 from .pairs import pairs_text as pairs_text
 from .resync import dirty_ratio as dirty_ratio

@@ -30,6 +30,8 @@ def spelled(value: object) -> str:
         return "trace"
     if isinstance(value, str | os.PathLike):
         return json.dumps(os.fspath(value), ensure_ascii=False)
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{spelled(key)}: {spelled(one)}' for key, one in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(spelled, value))}]"
     return f"{value:_}" if isinstance(value, int) and abs(value) >= 10_000 else repr(value)

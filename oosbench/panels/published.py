@@ -9,12 +9,12 @@ from collections.abc import Callable
 import ipywidgets as widgets
 import pandas as pd
 
-from .. import charts
 from ..figures import FIGURES, NOT_REPRODUCED
 from ..machine import Cancelled
+from ._manners import Chart, call, drawn
 from ._panel import STYLE, Panel, Run
 
-_EMPTY = '<div class="oos-empty">No figure yet. Choose one, then press Run.</div>'
+_EMPTY = "No figure yet. Choose one, then press Run."
 _LINES = ("CALIBRATED", "PREDICTED", "TRUST", "MISSES")
 
 
@@ -40,20 +40,26 @@ class PublishedPanel(Panel):
             options=titles, value=figure, description="Figure", layout=widgets.Layout(width="min(100%, 640px)")
         )
         self.table: pd.DataFrame | None = None
-        self._chart, self._lines, self._table = widgets.HTML(_EMPTY), widgets.HTML(), widgets.HTML()
+        self._chart = Chart("published", _EMPTY)
+        self._lines, self._table = widgets.HTML(), widgets.HTML()
         self._table.add_class("oos-table")
-        self._chart.add_class("oos-published")
         left_out = "".join(f"<li>{html.escape(what)}: {html.escape(why)}</li>" for what, why in NOT_REPRODUCED)
         self.ui.children = [
             widgets.HTML(STYLE),
             self.figure,
             self.buttons,
             self.status,
-            self._chart,
+            self._chart.ui,
             self._lines,
             self._table,
             widgets.HTML(f"<details><summary>What is not reproduced, and why</summary><ul>{left_out}</ul></details>"),
+            self.line,
         ]
+        self.follow(self.figure)
+
+    def code(self) -> str:
+        """Return the line that makes this panel."""
+        return call(PublishedPanel, self.figure.value)
 
     def work(self, run: Run) -> Callable[[], str]:
         """Make the table and the chart of the figure that is chosen."""
@@ -68,13 +74,13 @@ class PublishedPanel(Panel):
 
         table = figure.table(progress)
         took = time.perf_counter() - began
-        drawn = charts.as_html(figure.chart(table), figure.chart_text(table))
+        chart = drawn(figure.chart(table), figure.chart_text(table), table)
         lines = "".join(f"<dt>{line.capitalize()}</dt><dd>{html.escape(getattr(figure, line))}</dd>" for line in _LINES)
         rows = table.to_html(index=False, border=0, float_format=lambda x: f"{x:,.4g}", na_rep="–")
 
         def show() -> str:
             self.table = table
-            self._chart.value = drawn
+            self._chart.show(chart)
             self._lines.value = f"<dl>{lines}</dl>"
             self._table.value = f'<div class="oos-scroll">{rows}</div>'
             return f"Done: {len(table)} rows in {took:.1f} s."

@@ -202,7 +202,7 @@ class Preset:
         except (AttributeError, ValueError):
             fits = False
         if not fits:
-            self._refuse("policy", "must be never, always, threshold(k) with k from 1 to 2147483648, or a Policy")
+            self._refuse("policy", "must be never, always or threshold(k) with k from 1 to 2147483648; or a Policy")
 
     @property
     def threshold(self) -> int:
