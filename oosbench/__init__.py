@@ -37,6 +37,7 @@ from .experiment import run_each as run_each
 from .machine import Cancelled as Cancelled
 from .machine import Machine as Machine
 from .presets import PRESETS as PRESETS
+from .presets import Policy as Policy
 from .presets import Preset as Preset
 from .presets import preset as preset
 from .recorder import Recorded as Recorded

@@ -6,7 +6,7 @@ differs only in its correction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import fill
 
 import pandas as pd
@@ -47,7 +47,7 @@ class Defect:
 
     def trace(self) -> Trace:
         """Return the trace that shows it."""
-        return Trace.read(data_folder() / "defects" / f"{self.name}.trace")
+        return replace(Trace.read(data_folder() / "defects" / f"{self.name}.trace"), name=self.name)
 
     def look(self, on: str | Preset) -> str:
         """Return the evidence on a preset: an outcome or a count, as text."""

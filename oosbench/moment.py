@@ -45,8 +45,8 @@ class Moment:
         The event as a line of a trace.
     outcome : str
         "OK", "FAULT", "EMUL", "MMIO", "STUCK", "DEAD", or "" for what is no access.
-    error : int
-        The error code, if the outcome is a fault.
+    place : int
+        The guest-physical address, if the outcome is OK; the error code, if it is a fault.
     moved : dict of str to int
         By how much each counter moved, those that did.
     passes : RESYNC[...]
@@ -75,7 +75,7 @@ class Moment:
     event: np.record | None = None
     text: str = ""
     outcome: str = ""
-    error: int = 0
+    place: int = 0
     moved: dict[str, int] = field(default_factory=dict)
     passes: np.recarray | None = None
     at: Place = NOWHERE
@@ -147,7 +147,7 @@ def observe(machine: Machine, row: int, number: int, pokes: int) -> Moment:
         event=event,
         text=spell_events(machine.trace.events[row : row + 1])[int(event.line)],
         outcome=outcome,
-        error=int(machine.outcomes.place[row]) if outcome == "FAULT" else 0,
+        place=int(machine.outcomes.place[row]),
         moved={ctr.NAMES[i]: int(moved[i]) for i in np.flatnonzero(moved)},
         passes=np.array(domain.resyncs[logged : domain.state[0].resyncs]).view(np.recarray),
         at=at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -40,6 +41,19 @@ WORTH: Columns = (
     ("net_cycles_high", "high", "{:,.0f}"),
     ("net_us", "net µs", "{:,.0f}"),
     ("share", "of all", "{:.1%}"),
+)
+DIRTY: Columns = (
+    ("trace", "trace", "{}"),
+    ("cause", "cause", "{}"),
+    ("passes", "passes", "{:,}"),
+    ("found_nothing", "found nothing", "{:.0%}"),
+    ("compared", "entries compared", "{:,}"),
+    ("dirty", "entries dirty", "{:,}"),
+    ("dirty_ratio", "dirty", "{:.1%}"),
+    ("runs", "runs", "{:,.1f}"),
+    ("run", "entries a run", "{:,.1f}"),
+    ("age", "age, events", "{:,.0f}"),
+    ("writes", "stores absorbed", "{:,.0f}"),
 )
 RIVALS: Columns = (
     ("system", "system", "{}"),
@@ -84,6 +98,15 @@ SPEED: Columns = (
     ("walks_per_event", "yardstick walks an event", "{:.1f}"),
     ("original_walks", "original C", "{:g}"),
 )
+DEFECTS: Columns = (
+    ("defect", "defect", "{}"),
+    ("wrong", "what goes wrong", "{}"),
+    ("seen", "what a guest would have seen", "{}"),
+    ("evidence", "evidence", "{}"),
+    ("with", "with it", "{}"),
+    ("without", "without", "{}"),
+    ("commit", "corrected in", "{}"),
+)
 DIRTY: Columns = (("dirty", "dirty entries", "{:,}"), ("ns", "ns a pass", "{:,.0f}"))
 
 
@@ -110,7 +133,21 @@ def table_text(table: pd.DataFrame, columns: Columns = HEADLINE, by: str | None 
 
 def table_html(table: pd.DataFrame, columns: Columns = HEADLINE) -> str:
     """Return a table as HTML; the panels' style sheet aligns it."""
-    return f'<div class="oos-scroll">{readable(table, columns).to_html(index=False, border=0)}</div>'
+    with pd.option_context("display.max_colwidth", None):
+        return f'<div class="oos-scroll">{readable(table, columns).to_html(index=False, border=0)}</div>'
+
+
+def frame_html(frame: pd.DataFrame, caption: str) -> str:
+    """Return a frame as HTML, its values as they are, under a caption."""
+    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in frame.columns)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in row) + "</tr>"
+        for row in frame.itertuples(index=False)
+    )
+    return (
+        f'<div class="oos-scroll"><table><caption style="text-align: left; font-weight: bold">{html.escape(caption)}'
+        f"</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
 
 
 def write_comparison(folder: Path, table: pd.DataFrame, counters: pd.DataFrame, resyncs: pd.DataFrame) -> list[Path]:

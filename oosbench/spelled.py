@@ -83,3 +83,28 @@ def slots_frame(time: TimeMachine) -> pd.DataFrame:
 def moved_frame(moment: Moment) -> pd.DataFrame:
     """Return the counters that an event moved, Xen's first: counter, by."""
     return pd.DataFrame({"counter": list(moment.moved), "by": [f"{n:+,}" for n in moment.moved.values()]})
+
+
+def slots_told(time: TimeMachine) -> pd.DataFrame:
+    """Return `slots_frame` as text."""
+    frame = slots_frame(time)
+    told = frame.astype(object).where(frame.notna(), "–")
+    told["page"] = [f"{page:#x}" if isinstance(page, int) else page for page in told.page]
+    return told
+
+
+def l1_frame(l1: GuestL1 | None) -> pd.DataFrame:
+    """Return a whole table, a row for each entry.
+
+    Returns
+    -------
+    DataFrame
+        Columns: index; guest, snapshot and shadow as hexadecimal text, empty for what there is not; dirty; stale.
+    """
+    if l1 is None:
+        return pd.DataFrame(columns=["index", "guest", "snapshot", "shadow", "dirty", "stale"])
+    entries = {
+        name: [""] * l1.entries if column is None else [f"{unsigned(entry):#x}" for entry in column.tolist()]
+        for name, column in (("guest", l1.guest), ("snapshot", l1.snapshot), ("shadow", l1.shadow))
+    }
+    return pd.DataFrame({"index": range(l1.entries), **entries, "dirty": l1.dirty, "stale": l1.stale})

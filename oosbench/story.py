@@ -111,8 +111,8 @@ def _outcome(m: Moment) -> str:
             how = "the magic entry GNP in the shadow says, without a walk, that the guest has nothing there"
         elif moved.get("hvm_inject"):
             how = "the emulated store found that the guest's tables forbid it"
-        why = "a right is missing" if m.error & PFEC_P else "not present"
-        return f"{how}, so the guest gets the fault, error code {m.error:#x} ({why})."
+        why = "a right is missing" if m.place & PFEC_P else "not present"
+        return f"{how}, so the guest gets the fault, error code {m.place:#x} ({why})."
     if m.outcome == "MMIO":
         fast = moved.get("shadow_fault_fast_mmio")
         how = "the magic MMIO entry in the shadow says so without a walk" if fast else "the page is no plain memory"
@@ -129,7 +129,8 @@ def _outcome(m: Moment) -> str:
 def _hit(m: Moment) -> str:
     """Return how an access went that caused no exit."""
     if m.written == INVALID or not m.target.out_of_sync:
-        told = f"no exit, the shadow has the entry{', and got D set' if m.moved.get('hw_ad_updates') else ''}."
+        marked = ", and got D set" if m.moved.get("hw_ad_updates") else ""
+        told = f"no exit, the shadow has the entry, which leads to {m.place:#x}{marked}."
         late = " The guest has changed its own since, but not flushed: a TLB might still have the old one."
         return told + (late if m.stale else "")
     stores = _count(m.target.stores, "store")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from .events import ACCESS, CR3, OPS
+from .events import ACCESS, CR3, INVLPG, OPS
 from .follow import FULL, STORE, TABLE, follow
 
 
@@ -140,6 +140,33 @@ class Summary:
         else:
             told.append("  no store to an L1 table that a CR3 load comes after")
         return "\n".join(told)
+
+    def kinds(self) -> pd.DataFrame:
+        """Return how many lines there are of each kind: columns kind and lines, accesses by who and what."""
+        ops = self.ops.drop(OPS[ACCESS])
+        counts = pd.concat([self.accesses, ops])
+        return counts[counts > 0].rename_axis("kind").rename("lines").reset_index()
+
+    def words(self) -> str:
+        """Return a few sentences that say what the guest does to its page tables."""
+        changes = int((self.stores.changed != 0).sum())
+        told = [
+            f"{_several(len(self.tables), 'page table')}, of which {(self.tables.died >= 0).sum():,} were destroyed.",
+            f"{_several(len(self.stores), 'store')} to their entries, of which {changes:,} change one.",
+            f"{_several(self.ops[OPS[CR3]], 'CR3 load')} and {_several(self.ops[OPS[INVLPG]], 'INVLPG')}.",
+        ]
+        live = self.epochs[~self.epochs.destroyed]
+        if len(live) and len(self.flushes):
+            told.append(
+                f"Between two CR3 loads a table that is stored to gets {live.entries.mean():,.1f} entries in "
+                f"{live.runs.mean():,.1f} runs of adjacent ones on average, and {self.flushes.mean():,.1f} L1 tables "
+                "are stored to."
+            )
+        return " ".join(told)
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _by_level(levels: pd.Series) -> str:

@@ -22,8 +22,14 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 USED = {
     "00_start_here.ipynb": "test_start_here",
     "01_inside_a_resync.ipynb": "test_inside_a_resync",
+    "02_make_a_workload.ipynb": "test_make_a_workload",
+    "03_compare_policies.ipynb": "test_compare_policies",
+    "04_dirty_entries.ipynb": "test_dirty_entries",
     "05_cost_of_resync.ipynb": "test_cost_of_resync",
+    "06_published_figures.ipynb": "test_published_figures",
     "07_turn_every_knob.ipynb": "test_turn_every_knob",
+    "08_defects_of_2008.ipynb": "test_defects_of_2008",
+    "09_bring_your_own.ipynb": "test_bring_your_own",
 }
 
 pytestmark = [
@@ -150,7 +156,7 @@ def test_start_here(notebook, tmp_path):
     assert "press Run" in panel.inner_text()
     assert panel.get_by_role("button", name="Cancel").is_disabled()
 
-    panel.get_by_label("Recordings").select_option(["gcc", "sqlite"])
+    panel.get_by_label("Traces").select_option(["gcc", "sqlite"])
     panel.get_by_role("button", name="Run").click()
     assert "6 runs, 351,165 events" in _wait_for_status(panel, "^Done")
     assert panel.get_by_role("cell", name="121,431").count() == 3
@@ -162,7 +168,7 @@ def test_start_here(notebook, tmp_path):
     panel.screenshot(path=tmp_path / "panel.png")
 
     # Every recording and preset at once takes long enough to be cancelled.
-    panel.get_by_label("Recordings").select_option(["forkexec", "gcc", "python", "redis", "sqlite"])
+    panel.get_by_label("Traces").select_option(["forkexec", "gcc", "python", "redis", "sqlite"])
     for box in panel.get_by_role("checkbox").all():
         box.check()
     panel.get_by_role("button", name="Run").click()
@@ -171,9 +177,9 @@ def test_start_here(notebook, tmp_path):
     assert bars.is_visible()
     assert panel.get_by_role("button", name="Run").is_enabled()
 
-    panel.get_by_label("Recordings").select_option([])
+    panel.get_by_label("Traces").select_option([])
     panel.get_by_role("button", name="Run").click()
-    _wait_for_status(panel, "Choose at least one recording", 10)
+    _wait_for_status(panel, "Choose at least one trace", 10)
 
 
 def test_a_narrow_page_does_not_scroll_sideways(notebook):
@@ -188,7 +194,7 @@ def test_a_narrow_page_does_not_scroll_sideways(notebook):
 def test_the_panel_works_by_keyboard(notebook):
     page = notebook("00_start_here.ipynb")
     panel = page.locator(".oos-panel")
-    panel.get_by_label("Recordings").focus()
+    panel.get_by_label("Traces").focus()
     page.keyboard.press("End")
     page.keyboard.press("Tab")
     page.keyboard.press("Space")  # emulate is not wanted
@@ -295,3 +301,170 @@ def test_turn_every_knob(notebook, tmp_path):
     panel.get_by_label("Values").first.press("Enter")
     panel.get_by_role("button", name="Run").click()
     assert "'many'" in _wait_for_status(panel, "which fits nowhere", 20)
+
+
+def test_published_figures(notebook, tmp_path):
+    page = notebook("06_published_figures.ipynb", width=760)
+    panel = page.locator(".oos-panel")
+    assert "No figure yet" in panel.inner_text()
+    panel.get_by_label("Figure").select_option(index=6)
+    panel.get_by_role("button", name="Run").click()
+    _wait_for_status(panel, r"^Done: \d+ rows in ")
+    assert panel.locator(".oos-published img").get_attribute("alt").startswith("Dot chart")
+    assert "Calibrated" in panel.inner_text()
+    assert panel.get_by_role("row").count() > 3
+    panel.get_by_text("What is not reproduced, and why").click()
+    assert panel.get_by_text("never published: the cover letter measures the whole series").is_visible()
+    panel.screenshot(path=tmp_path / "panel.png")
+    area = page.locator(".jp-OutputArea-output").filter(has=panel)
+    assert area.evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
+def test_defects_of_2008(notebook):
+    page = notebook("08_defects_of_2008.ipynb", width=760)
+    assert page.get_by_role("cell", name="6d72e644df").first.is_visible()
+    panel = page.locator(".oos-panel")
+    panel.get_by_role("button", name="Load").click()
+    _wait_for_status(panel, "on oos-snapshot: 7 events")
+    panel.get_by_role("button", name="+10", exact=True).click()
+    _wait_for_status(panel, "^Event 7 of 7")
+    # With the defect the last access goes where the entry led before it was changed.
+    assert "which leads to 0xa000" in panel.inner_text()
+    panel.get_by_label("Preset").select_option("oos-fixed")
+    panel.get_by_role("button", name="Load").click()
+    _wait_for_status(panel, "on oos-fixed: 7 events")
+    panel.get_by_role("button", name="+10", exact=True).click()
+    _wait_for_status(panel, "^Event 7 of 7")
+    assert "which leads to 0xb000" in panel.inner_text()
+
+
+@pytest.mark.parametrize("theme", ["Dark", "Light"])  # the last one stays
+def test_make_a_workload(notebook, tmp_path, theme):
+    page = notebook("02_make_a_workload.ipynb", width=760)
+    page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})")
+    panel = page.locator(".oos-panel")
+    _wait_for_status(panel, "^A preview: the first 4,000 events. Run makes all 50,000")
+    first = panel.get_by_role("img", name=re.compile("^Line chart over the .* lines of fork_exec"))
+    first.scroll_into_view_if_needed()
+    assert first.bounding_box()["width"] > 600
+    before = first.get_attribute("alt")
+    heap = panel.get_by_label("heap", exact=True)
+    assert heap.input_value() == "200"
+    heap.fill("400")
+    heap.press("Enter")
+    panel.get_by_text('generate("fork_exec", 50_000, seed=3, heap=400)', exact=True).wait_for(timeout=5 * _SECOND)
+    page.wait_for_function("([old]) => !document.querySelector(`.oos-glance img[alt='${old}']`)", arg=[before])
+
+    panel.get_by_label("Family").select_option("cow_storm")
+    panel.get_by_label("saves", exact=True).fill("0.05")
+    panel.get_by_label("Paging").select_option("PAE (32-bit)")
+    panel.get_by_label("Events").fill("30000")
+    panel.get_by_label("Events").press("Enter")
+    panel.get_by_text('generate("cow_storm", 30_000, levels=3, seed=3, saves=0.05)', exact=True).wait_for()
+    panel.get_by_role("button", name="Options of the kernel").click()
+    panel.get_by_label("placement").select_option("modulo")
+    panel.get_by_role("button", name="Run").click()
+    assert "30,000 lines" in _wait_for_status(panel, "^Done")
+    panel.get_by_role("img", name=re.compile("^Line chart over the 30,000 lines of cow_storm")).wait_for()
+    panel.get_by_label("File").fill(str(tmp_path / "mine.npz"))
+    panel.get_by_role("button", name=re.compile("Save$")).click()
+    _wait_for_status(panel, "^Saved 30,000 lines", 20)
+    assert (tmp_path / "mine.npz").stat().st_size > 10_000
+    panel.get_by_label("File").fill("nowhere/mine.npz")
+    panel.get_by_role("button", name=re.compile("Save$")).click()
+    _wait_for_status(panel, "^There is no folder nowhere", 20)
+    assert _fits(page, panel)
+    _take_picture(page, panel, tmp_path, f"workload-{theme}")
+
+
+@pytest.mark.parametrize("theme", ["Dark", "Light"])  # the last one stays
+def test_dirty_entries(notebook, tmp_path, theme):
+    page = notebook("04_dirty_entries.ipynb", width=760)
+    page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})")
+    panel = page.locator(".oos-panel")
+    assert "press Run" in panel.inner_text()
+    panel.get_by_role("button", name="Run").click()
+    assert "2,989 of 2,989 passes" in _wait_for_status(panel, "^Done")
+    names = ("Distribution of the share", "Bar charts of how much", "Heat maps of dirty", "Line charts of dirty")
+    for name in names:
+        picture = panel.get_by_role("img", name=re.compile(f"^{name}.*gcc.*redis"))
+        picture.scroll_into_view_if_needed()
+        assert picture.bounding_box()["width"] > 600
+    assert panel.get_by_role("cell", name="527,564").is_visible()
+    _take_picture(page, panel, tmp_path, f"dirty-{theme}")
+
+    panel.get_by_label("Cause").select_option("evict")
+    panel.get_by_label("Compared, at least").fill("100")
+    panel.get_by_label("Compared, at least").press("Enter")
+    assert "of 2,989 passes; " in _wait_for_status(panel, "^[0-9,]+ of 2,989", 20)
+    panel.get_by_text('DirtyPanel(["gcc", "redis"], cause="evict", compared=100)', exact=True).wait_for()
+    panel.get_by_label("Cause").select_option("fault")
+    _wait_for_status(panel, "^0 of 2,989 passes", 20)
+    assert "Choose another cause" in panel.inner_text()
+    assert _fits(page, panel)
+
+
+def test_charts_are_saved_and_lines_are_copied(notebook, tmp_path):
+    page = notebook("04_dirty_entries.ipynb")
+    page.context.grant_permissions(["clipboard-read"])
+    panel = page.locator(".oos-panel")
+    panel.get_by_label("Recordings").select_option(["sqlite"])
+    panel.get_by_role("button", name="Run").click()
+    _wait_for_status(panel, "^Done")
+    for ending, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("csv", b"trace,cause,passes,")):
+        with page.expect_download() as download:
+            panel.get_by_title(f"Save dirty_causes.{ending}").click()
+        assert download.value.suggested_filename == f"dirty_causes.{ending}"
+        assert Path(download.value.path()).read_bytes().startswith(start)
+    panel.get_by_role("button", name="Copy").click()
+    assert page.evaluate("navigator.clipboard.readText()") == 'DirtyPanel(["sqlite"])'
+
+
+def _fits(page, panel) -> bool:
+    """Say whether nothing of a panel is beyond the right edge of its output."""
+    area = page.locator(".jp-OutputArea-output").filter(has=panel)
+    return area.evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
+def _take_picture(page, panel, folder: Path, name: str) -> None:
+    """Take a picture of a whole panel: somewhere to look at it, if the environment names a folder."""
+    size = page.viewport_size
+    page.set_viewport_size({"width": size["width"], "height": 200 + int(panel.bounding_box()["height"])})
+    panel.scroll_into_view_if_needed()
+    panel.screenshot(path=Path(os.environ.get("OOSBENCH_PICTURES", folder)) / f"{name}.png")
+    page.set_viewport_size(size)
+
+
+def test_compare_policies(notebook, tmp_path):
+    page = notebook("03_compare_policies.ipynb", width=760)
+    panel = page.locator(".oos-panel")
+    assert "No run yet" in panel.inner_text()
+    panel.get_by_label("Traces").select_option(["sqlite"])
+    panel.get_by_label("Set for all").fill("oos_slots=8")
+    panel.get_by_role("button", name="Run").click()
+    assert "3 runs" in _wait_for_status(panel, "^Done")
+    picture = panel.get_by_role("img", name=re.compile(r"^Small multiples of bars. sqlite: emulate\+oos_slots=8 "))
+    assert picture.bounding_box()["width"] > 500
+    assert 'shared="oos_slots=8"' in panel.inner_text()
+    panel.screenshot(path=tmp_path / "panel.png")
+    panel.get_by_label("Set for all").fill("slots=8")
+    panel.get_by_role("button", name="Run").click()
+    _wait_for_status(panel, "there is no axis 'slots'")
+    assert picture.is_visible(), "what was shown before stays"
+    area = page.locator(".jp-OutputArea-output").filter(has=panel)
+    assert area.evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
+def test_bring_your_own(notebook, tmp_path):
+    page = notebook("09_bring_your_own.ipynb", width=760)
+    panel = page.locator(".oos-panel")
+    assert panel.get_by_label("second_write").is_checked()
+    panel.get_by_role("button", name="Run").click()
+    assert "6 runs" in _wait_for_status(panel, "^Done")
+    assert panel.get_by_role("img", name=re.compile("mine: emulate .*second_write")).is_visible()
+    with page.expect_download() as download:
+        panel.get_by_role("button", name="CSV").first.click()
+    told = Path(download.value.path()).read_text()
+    assert told.startswith("trace,preset,faults,emulated_writes,")
+    assert "mine,second_write," in told
+    panel.screenshot(path=tmp_path / "panel.png")

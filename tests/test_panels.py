@@ -22,7 +22,7 @@ def panel():
 
 def test_a_new_panel_says_what_to_do(panel):
     assert "press Run" in panel._table.value
-    assert panel.recordings.options == tuple(recordings.bundled().index)
+    assert [name for name, _ in panel.recordings.options] == list(recordings.bundled().index)
     assert [name for name, box in panel.presets.items() if box.value] == list(compare.PRESETS_TO_COMPARE)
     assert not panel.run.disabled
     assert panel.cancel.disabled
@@ -52,9 +52,9 @@ def test_presets_without_resync_say_so_instead_of_an_empty_chart(panel):
     assert "emulated" in panel._work_done.value
 
 
-@pytest.mark.parametrize("what", ["recordings", "presets"])
+@pytest.mark.parametrize("what", ["traces", "presets"])
 def test_nothing_chosen_is_an_error_in_the_status_line(panel, what):
-    if what == "recordings":
+    if what == "traces":
         panel.recordings.value = ()
     else:
         for box in panel.presets.values():

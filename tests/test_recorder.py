@@ -174,6 +174,6 @@ def test_the_panel_records_and_shows_it(in_folder):
     assert panel.status.value.startswith("Done: mine.npz, "), panel.status.value
     assert "from the panel" in panel._told.value
     assert "page faults" in panel._told.value
-    assert "<img" in panel._picture.value
+    assert "<img" in panel._chart.value
     assert panel.made.check.good
     assert (in_folder / "mine.touch.npz").is_file()

@@ -132,7 +132,7 @@ def test_a_bad_line_is_refused_with_its_number(line, told):
         ("MODE 4 1 16\n", "MODE has 3 fields"),
         ("MODE 5 1 16 256\n", "levels is 5, must be 2 to 4"),
         ("MODE 4 0 16 256\n", "vcpus is 0, must be 1 to 64"),
-        ("MODE 4 9 16 256\n", "vcpus is 9, must be 1 to 8"),
+        ("MODE 4 65 16 256\n", "vcpus is 65, must be 1 to 64"),
         ("MODE 4 1 0 256\n", "guest_pages is 0, must be 1 to"),
         ("MODE 2 1 1048577 256\n", "guest_pages is 1048577, must be 1 to 1048576"),
         ("MODE 4 1 16 99999999999\n", "shadow_pages is 99999999999, must be 0 to"),

@@ -5,9 +5,18 @@ Each chart has a companion ``…_text`` that says in a sentence what it shows, f
 
 from __future__ import annotations
 
+from .dirty import dirty_against as dirty_against
+from .dirty import dirty_against_text as dirty_against_text
+from .dirty import dirty_causes as dirty_causes
+from .dirty import dirty_causes_text as dirty_causes_text
+from .dirty import dirty_ecdf as dirty_ecdf
+from .dirty import dirty_ecdf_text as dirty_ecdf_text
+from .dirty import dirty_runs as dirty_runs
+from .dirty import dirty_runs_text as dirty_runs_text
 from .glance import glance as glance
 from .glance import glance_text as glance_text
 from .grid import grid as grid
+from .grid import grid_svg as grid_svg
 from .grid import grid_text as grid_text
 from .grid import grid_title as grid_title
 from .grid import legend as legend
@@ -15,8 +24,12 @@ from .images import Html as Html
 from .images import as_html as as_html
 from .images import as_png as as_png
 from .images import as_svg as as_svg
+from .kinds import kinds as kinds
+from .kinds import kinds_text as kinds_text
 from .moment import moment as moment
 from .moment import story as story
+from .multiples import multiples as multiples
+from .multiples import multiples_text as multiples_text
 from .pairs import pairs as pairs
 from .pairs import pairs_text as pairs_text
 from .resync import dirty_ratio as dirty_ratio

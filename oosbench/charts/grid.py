@@ -55,7 +55,24 @@ def _drawn(entries: np.ndarray, marked: np.ndarray, cell: int) -> str:
     if cell >= 0:
         x, y = 10 * (cell % COLUMNS) - 1, 10 * (cell // COLUMNS) - 1
         body += f'<rect x="{x}" y="{y}" width="12" height="12" fill="none" stroke="{_INK}" stroke-width="2"/>'
-    return _svg("-2 -2 324 164", body, "display: block; width: 100%")
+    return body
+
+
+def _sheets(l1: GuestL1 | None, cell: int) -> list[tuple[str, str]]:
+    """Return the caption of each grid, and what is drawn in it."""
+    first = cell // SHOWN * SHOWN if cell >= 0 else 0
+    part = slice(first, first + SHOWN)
+    nothing = np.zeros(first + SHOWN, bool)
+    sheets = [("guest L1", None, nothing), ("snapshot", None, nothing), ("shadow L1", None, nothing)]
+    if l1 is not None:
+        dirty = l1.dirty
+        sheets = [("guest L1", l1.guest, dirty), ("snapshot", l1.snapshot, dirty), ("shadow L1", l1.shadow, l1.stale)]
+    drawn = []
+    for name, entries, marked in sheets:
+        there = entries is not None
+        body = _drawn((entries if there else nothing)[part], (marked if there else nothing)[part], cell - first)
+        drawn.append((name if there or l1 is None else f"{name}: none", body))
+    return drawn
 
 
 def legend() -> Html:
@@ -89,26 +106,34 @@ def grid(l1: GuestL1 | None, cell: int = -1) -> Html:
     Html
         To be shown as it is; `legend` explains it. Its accessible name is that of `grid_text`.
     """
-    first = cell // SHOWN * SHOWN if cell >= 0 else 0
-    part = slice(first, first + SHOWN)
-    nothing = np.zeros(first + SHOWN, bool)
-    sheets = [("guest L1", None, nothing), ("snapshot", None, nothing), ("shadow L1", None, nothing)]
-    if l1 is not None:
-        dirty = l1.dirty
-        sheets = [("guest L1", l1.guest, dirty), ("snapshot", l1.snapshot, dirty), ("shadow L1", l1.shadow, l1.stale)]
     drawn = ""
-    for name, entries, marked in sheets:
-        there = entries is not None
-        svg = _drawn((entries if there else nothing)[part], (marked if there else nothing)[part], cell - first)
-        caption = name if there or l1 is None else f"{name}: none"
+    for caption, body in _sheets(l1, cell):
         drawn += (
             '<div style="flex: 1 1 190px; min-width: 0">'
-            f'<div style="font-size: 12px; line-height: 1.6">{caption}</div>{svg}</div>'
+            f'<div style="font-size: 12px; line-height: 1.6">{caption}</div>'
+            f"{_svg('-2 -2 324 164', body, 'display: block; width: 100%')}</div>"
         )
     return Html(
         f'<div style="font-weight: bold; line-height: 1.6">{grid_title(l1)}</div>'
         f'<div role="img" aria-label="{html.escape(grid_text(l1, cell), quote=True)}" '
         f'style="display: flex; gap: 10px; max-width: 1150px">{drawn}</div>'
+    )
+
+
+def grid_svg(l1: GuestL1 | None, cell: int = -1) -> str:
+    """Return what `grid` shows as an SVG file, in the colours of a light page."""
+    text = 'font-family="sans-serif" fill="#333"'
+    drawn = f'<text x="4" y="16" font-size="13" font-weight="bold" {text}>{html.escape(grid_title(l1))}</text>'
+    for i, (caption, body) in enumerate(_sheets(l1, cell)):
+        drawn += (
+            f'<g transform="translate({6 + 335 * i} 44)"><text y="-6" font-size="12" {text}>{caption}</text>{body}</g>'
+        )
+    for themed, plain in ((_FAINT, "#d0d0d0"), (_INK, "#333")):
+        drawn = drawn.replace(themed, plain)
+    told = f"<title>{html.escape(grid_text(l1, cell))}</title>"
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="1004" height="210" viewBox="0 0 1004 210">'
+        f'{told}<rect width="1004" height="210" fill="#fff"/>{drawn}</svg>'
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import EngFormatter, FuncFormatter
 
 from ._style import FAINT, INK, MARKERS, PALETTE, WIDTH
 from .pairs import pairs, pairs_text
@@ -52,7 +52,8 @@ def growth(found: pd.DataFrame) -> Figure:
         axes.plot(here.value, here.ns_per_event, color=PALETTE[0], marker=MARKERS[0], clip_on=False)
         axes.set_xscale("log", base=10 if name == "events" else 2)
         axes.set_ylim(0, 1.25 * here.ns_per_event.max())
-        axes.set_xticks(here.value, [f"{x:,}" for x in here.value])
+        spelled = EngFormatter() if name == "events" else "{:,}".format
+        axes.set_xticks(here.value, [spelled(x) for x in here.value])
         axes.minorticks_off()
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))
         axes.set_ylabel("ns an event", fontsize=9.5, color=INK)

@@ -61,7 +61,9 @@ def _record(options: argparse.Namespace) -> None:
     print(f"oosbench: {_figures(made.about)}; {time.monotonic() - began:.0f} s in all", file=sys.stderr)
     print(f"oosbench: {_reproduces(made.about)}", file=sys.stderr)
     if not options.accesses:
-        told = "no first touches were recorded: a machine sees faults and stores alone, and shadows little; see --accesses"
+        told = (
+            "no first touches were recorded: a machine sees faults and stores alone, and shadows little; see --accesses"
+        )
         print(f"oosbench: {told}", file=sys.stderr)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import GuestError
+from ..events import POKE
 from ..output import text_file
 from ..text import mode_line, spell_events
 from ..trace import Trace
@@ -103,6 +104,8 @@ class Workload:
         with explained(self.guest):
             begin(self.guest)
             start_programs(self.guest)
+        made = self.guest.events[: self.guest.state[0].events]
+        self._pokes = int(np.count_nonzero(made.op == POKE))  # the memory that is there at the beginning
 
     @classmethod
     def like(cls, recording: str, seed: int | np.random.Generator = 0) -> Workload:
@@ -158,6 +161,10 @@ class Workload:
     def trace(self, events: int = EVENTS, progress: Callable[[int, int], None] | None = None) -> Trace:
         """Return its next events as a trace; see `write`."""
         return Trace.from_events(self.mode, np.concatenate(list(self.run(events, progress))), self.family.name)
+
+    def beginning(self, events: int) -> Trace:
+        """Return a trace of the memory that is there at the beginning, and of its first events after that."""
+        return self.trace(self._pokes + events)
 
     def run(self, events: int, progress: Callable[[int, int], None] | None = None) -> Iterator[np.ndarray]:
         """Yield its next events in pieces (EVENT[n]), `events` of them in all; see `write`."""

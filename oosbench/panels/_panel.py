@@ -1,4 +1,4 @@
-"""What all panels share: a run in a thread of its own, Cancel, progress, and a status line.
+"""What all panels share: a run in a thread of its own, Cancel, progress, a status line, and a line to paste.
 
 A worker thread sets plain traits of widgets, and seldom: a server drops messages for good when they come too
 fast. A run that was cancelled, or overtaken by another, can no longer show anything.
@@ -15,8 +15,8 @@ import ipywidgets as widgets
 
 from ..machine import Cancelled
 from ..warm import Compiling
-
-_PAUSE = 0.1  # seconds between two updates of the page
+from ._later import PAUSE, Later
+from ._manners import line_html
 
 STYLE = """<style>
 .oos-panel { max-width: 100%; }
@@ -25,11 +25,16 @@ STYLE = """<style>
 .oos-error { color: var(--jp-error-color0, #b00020); }
 .oos-scroll { overflow-x: auto; }
 .oos-scroll table { border-collapse: collapse; line-height: 1.5; font-size: 12px; }
-.oos-scroll th, .oos-scroll td { padding: 2px 6px; text-align: right; white-space: nowrap;
+.oos-scroll th, .oos-scroll td { padding: 2px 4px; text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; border-bottom: 1px solid var(--jp-border-color2, #ccc); }
 .oos-scroll th { white-space: normal; vertical-align: bottom; }
 .oos-scroll tr > :nth-child(-n+2) { text-align: left; }
-.oos-panel img { border-radius: 3px; margin: 8px 0; }
+.oos-panel img { border-radius: 3px; margin: 8px 0 0; }
+.oos-save button { width: auto; height: 24px; line-height: 22px; padding: 0 8px; }
+.oos-line { display: flex; align-items: center; gap: 8px; flex-wrap: wrap; line-height: 1.5; }
+.oos-line code { user-select: all; overflow-wrap: anywhere; white-space: pre-wrap; padding: 2px 6px;
+  background: var(--jp-layout-color2, #eee); color: var(--jp-ui-font-color1, #333); }
+.oos-line button { width: auto; height: 26px; line-height: 24px; }
 </style>"""
 
 
@@ -52,7 +57,7 @@ class Run:
     def progress(self, what: str, done: int, total: int) -> None:
         """Show how far the run is, at most ten times a second."""
         now = time.monotonic()
-        if not self.cancelled() and now - self._last >= _PAUSE:
+        if not self.cancelled() and now - self._last >= PAUSE:
             self._last = now
             self._panel.show_progress(what, done / max(total, 1))
 
@@ -67,6 +72,10 @@ class Panel:
     run, cancel : Button
     status : HTML
         One line that says what is going on, or what went wrong.
+    line : HTML
+        The line of Python that makes this panel as it is, see `code`; to be put into `ui`.
+    live : Later
+        For what follows the controls without a run.
     """
 
     def __init__(self) -> None:
@@ -75,6 +84,8 @@ class Panel:
         self.bar = widgets.FloatProgress(min=0, max=1, layout=widgets.Layout(width="180px"))
         self.status = widgets.HTML("Ready.")
         self.status.add_class("oos-status")
+        self.line = widgets.HTML()
+        self.live = Later()
         self.run.on_click(lambda _: self.start())
         self.cancel.on_click(lambda _: self.stop())
         self._current: Run | None = None
@@ -88,6 +99,20 @@ class Panel:
     def work(self, run: Run) -> Callable[[], str]:
         """Do the work, in a thread; return what shows it, which in turn returns the closing status."""
         raise NotImplementedError
+
+    def code(self) -> str:
+        """Return the line of Python that makes a panel like this one, with its controls as they are."""
+        raise NotImplementedError
+
+    def follow(self, *controls: widgets.Widget) -> None:
+        """Keep the line up to date with these controls."""
+        for control in controls:
+            control.observe(lambda change: self.spell(), "value")
+        self.spell()
+
+    def spell(self) -> None:
+        """Show the line that makes this panel."""
+        self.line.value = line_html("This panel in Python", self.code())
 
     def start(self, work: Callable[[Run], Callable[[], str]] | None = None) -> None:
         """Begin a run of `work`, as the Run button does. One that is under way is given up."""
@@ -105,10 +130,31 @@ class Panel:
             self._end("Cancelled. What was shown before is still there.")
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the thread of the last run has ended; say whether it has."""
+        """Wait until the last run has ended, and what follows the controls has followed; say whether that is so."""
         if self._thread is not None:
             self._thread.join(timeout)
-        return self._thread is None or not self._thread.is_alive()
+        followed = self.live.wait(timeout)
+        return followed and (self._thread is None or not self._thread.is_alive())
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way."""
+        return self._current is not None
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Have something done without a run, soon and in a thread; see `Later.ask`."""
+
+        def careful() -> None:
+            try:
+                work()
+            except Exception as error:  # whatever it was, the reader must learn of it
+                self.complain(error)
+
+        self.live.ask(careful)
+
+    def complain(self, error: Exception) -> None:
+        """Say in the status line what went wrong."""
+        self.status.value = _told(error)
 
     def show_progress(self, what: str, share: float) -> None:
         """Show what is being done, and how much of it is."""
@@ -128,10 +174,14 @@ class Panel:
             pass
         except Exception as error:  # whatever it was, the reader must learn of it
             if not run.cancelled():
-                self._end(f'<span class="oos-error">{html.escape(str(error) or type(error).__name__)}</span>')
+                self._end(_told(error))
 
     def _end(self, status: str, share: float = 0) -> None:
         self._current = None
         self.bar.value = share
         self.status.value = status
         self.run.disabled, self.cancel.disabled = False, True
+
+
+def _told(error: Exception) -> str:
+    return f'<span class="oos-error">{html.escape(str(error) or type(error).__name__)}</span>'

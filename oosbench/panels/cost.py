@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 
 import ipywidgets as widgets
@@ -18,11 +17,13 @@ from ..primitives import EVENTS, tally
 from ..report import WORTH, table_html
 from ..result import Result
 from ..worth import WITH, WITHOUT, sensitivity, verdict, worth_of
+from ._manners import Chart, call, drawn, empty, gallery
 from ._panel import STYLE, Panel, Run
 
 #: The prices that decide, each a field.
 DECIDING = ("snapshot_copy", "snapshot_compare", "snapshot_entry_write", "p2m_lookup", "propagate", "set_l1e_call")
-_EMPTY = '<div class="oos-empty">No run yet. Choose a recording and a processor, then press Run.</div>'
+_EMPTY = "No run yet. Choose a recording and a processor, then press Run."
+_UNMEASURED = "Core 2 6420"  # whose prices stand in the fields until this machine has been measured
 
 
 class CostPanel(Panel):
@@ -32,6 +33,8 @@ class CostPanel(Panel):
     ----------
     recording, of : str
         What is chosen to begin with.
+    **prices : float
+        Prices in cycles that differ from those of the processor, by event.
 
     Attributes
     ----------
@@ -42,7 +45,7 @@ class CostPanel(Panel):
         The row of `oosbench.worth.worth` that is shown.
     """
 
-    def __init__(self, recording: str = "gcc", of: str = "Core 2 6420") -> None:
+    def __init__(self, recording: str = "gcc", of: str = "Core 2 6420", **prices: float) -> None:
         super().__init__()
         wide = widgets.Layout(width="320px")
         self.recording = widgets.Dropdown(
@@ -62,9 +65,13 @@ class CostPanel(Panel):
         self.table = None
         self._pair: tuple[Result, Result] | None = None
         self._here: Processor | None = None
-        self._table, self._curve, self._tornado = widgets.HTML(_EMPTY), widgets.HTML(), widgets.HTML()
+        self._table = widgets.HTML(empty(_EMPTY))
+        self._curve, self._tornado = Chart("break_even"), Chart("tornado")
         self._table.add_class("oos-table")
-        self._use(processor(of))
+        if unknown := prices.keys() - set(DECIDING):
+            raise CostError(f"no price {', '.join(sorted(unknown))} here; there are {', '.join(DECIDING)}")
+        self._given = prices
+        self._use(processor(_UNMEASURED if of == NAME else of))
         self.processor.observe(lambda change: self._choose(), "value")
         for field in self.prices.values():
             field.observe(lambda change: self._reprice(), "value")
@@ -77,9 +84,22 @@ class CostPanel(Panel):
             self.buttons,
             self.status,
             self._table,
-            self._curve,
-            self._tornado,
+            gallery([self._curve, self._tornado]),
+            self.line,
         ]
+        self.follow(self.recording, self.processor, *self.prices.values())
+
+    def code(self) -> str:
+        """Return the line that makes this panel."""
+        return call(CostPanel, self.recording.value, self.processor.value, **self._changed())
+
+    def _changed(self) -> dict[str, float]:
+        """Return the prices that are not the processor's."""
+        return {
+            event: field.value
+            for event, field in self.prices.items()
+            if field.value != round(self._base.prices[event].cycles, 3)
+        }
 
     def work(self, run: Run) -> Callable[[], str]:
         """Replay the recording without the snapshot and with it; measure this machine first, if it is chosen."""
@@ -102,22 +122,19 @@ class CostPanel(Panel):
 
         A price that was not touched keeps its range; one that was has none.
         """
-        changed = {
-            event: field.value
-            for event, field in self.prices.items()
-            if field.value != round(self._base.prices[event].cycles, 3)
-        }
+        changed = self._changed()
         return self._base.replace(**changed) if changed else self._base
 
     def _use(self, of: Processor) -> None:
-        """Begin with the prices of a processor."""
+        """Begin with the prices of a processor, and those that were given."""
         self._base = of
         self._setting = True
         for event, field in self.prices.items():
-            field.value = round(of.prices[event].cycles, 3)
+            field.value = self._given.get(event, round(of.prices[event].cycles, 3))
         self._setting = False
 
     def _choose(self) -> None:
+        self._given = {}  # they belong to the processor chosen before
         if self.processor.value == NAME and self._here is None:
             self.start()
             return
@@ -129,7 +146,7 @@ class CostPanel(Panel):
             try:
                 self.status.value = self._redraw()
             except CostError as error:
-                self.status.value = f'<span class="oos-error">{html.escape(str(error))}</span>'
+                self.complain(error)
 
     def _redraw(self) -> str:
         of = self.priced()
@@ -137,8 +154,7 @@ class CostPanel(Panel):
         decides = sensitivity(*map(tally, self._pair), of)
         curve = curves([of], draws=500)
         self._table.value = table_html(self.table, WORTH)
-        self._curve.value = charts.as_html(
-            charts.break_even(curve, guests=self.table), charts.break_even_text(curve, guests=self.table)
-        )
-        self._tornado.value = charts.as_html(charts.tornado(decides), charts.tornado_text(decides))
+        of_curve = charts.break_even(curve, guests=self.table), charts.break_even_text(curve, guests=self.table)
+        self._curve.show(drawn(*of_curve, curve))
+        self._tornado.show(drawn(charts.tornado(decides), charts.tornado_text(decides), decides))
         return f"Done. {verdict(self.table)}"

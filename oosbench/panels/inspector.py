@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import html
 import os
 import threading
 import time
 from collections.abc import Callable
 
 import ipywidgets as widgets
-import pandas as pd
 
 from .. import charts, recordings
 from ..guest_l1 import GuestL1, shadowed_l1, slots
 from ..presets import DEFAULT, PRESETS
+from ..report import frame_html
 from ..shadow.state import INVALID
 from ..sources import open_trace
-from ..spelled import entry_frame, moved_frame, slots_frame
+from ..spelled import entry_frame, l1_frame, moved_frame, slots_told
 from ..timemachine import KINDS, TimeMachine
 from ..trace import Trace
+from ._manners import Chart, Drawn, call
 from ._panel import STYLE, Panel, Run
 
 STEPS = {-100: "−100", -10: "−10", -1: "Back", 1: "Forward", 10: "+10", 100: "+100"}
@@ -43,6 +43,12 @@ class InspectorPanel(Panel):
         What is chosen to begin with: a bundled recording; a file or a trace, which is offered beside the recordings.
     preset : str
         What is chosen to begin with: a preset, or one with axes set (``NAME+axis=value``).
+    event : int
+        Where Load goes.
+    page : int, optional
+        The frame of the L1 table that is kept in view.
+    entry : int, optional
+        The entry of it that is spelled out once it is loaded.
 
     Attributes
     ----------
@@ -58,13 +64,23 @@ class InspectorPanel(Panel):
     time : TimeMachine or None
     """
 
-    def __init__(self, source: str | os.PathLike | Trace = "sqlite", preset: str = DEFAULT) -> None:
+    def __init__(
+        self,
+        source: str | os.PathLike | Trace = "sqlite",
+        preset: str = DEFAULT,
+        *,
+        event: int = 1,
+        page: int | None = None,
+        entry: int | None = None,
+    ) -> None:
         super().__init__()
+        self._first, self._entry_first = event, entry
         self._lock = threading.Lock()  # of the time machine, and of what shows it
         self._showing = False
         self._last: int | None = None
+        self._usual = 0  # the entry that the event brings along
         self.time: TimeMachine | None = None
-        self._make_controls(source, preset)
+        self._make_controls(source, preset, page)
         self._make_outputs()
         row = widgets.Layout(flex_flow="row wrap", grid_gap="0 8px", align_items="center")
         self.ui.children = [
@@ -75,7 +91,7 @@ class InspectorPanel(Panel):
             widgets.HBox([self.number, self.total, self.slider], layout=row),
             self.status,
             self._story,
-            self._grid,
+            self._grid.ui,
             widgets.HTML(charts.legend()),
             widgets.HBox([self.page, self.cell], layout=row),
             self._entry,
@@ -86,9 +102,21 @@ class InspectorPanel(Panel):
                 ],
                 layout=widgets.Layout(flex_flow="row wrap", grid_gap="0 16px"),
             ),
+            self.line,
         ]
+        self.follow(self.source, self.preset, self.number, self.page, self.cell)
 
-    def _make_controls(self, source: str | os.PathLike | Trace, preset: str) -> None:
+    def code(self) -> str:
+        """Return the line that makes this panel; Load then goes where this one is."""
+        here = self._first, self._entry_first
+        if self.time is not None:
+            here = self.number.value, None if self.cell.value == self._usual else self.cell.value
+        page = None if self.page.value == _FOLLOW else self.page.value
+        return call(
+            InspectorPanel, self.source.value, preset=self.preset.value, event=here[0], page=page, entry=here[1]
+        )
+
+    def _make_controls(self, source: str | os.PathLike | Trace, preset: str, page: int | None) -> None:
         wide, narrow = {"width": "300px"}, {"width": "auto"}
         sources = dict.fromkeys([source, *recordings.bundled().index])
         self.source = widgets.Dropdown(
@@ -104,17 +132,14 @@ class InspectorPanel(Panel):
         }
         self.steps[-1].tooltip, self.steps[1].tooltip = "one event back", "one event on"
         self.jumps = {
-            kind: widgets.Button(
-                description=f"Next {kind}", layout=narrow, tooltip=f"to the next event that moves {name}"
-            )
+            kind: widgets.Button(description=f"Next {kind}", layout=narrow, tooltip=f"to the next that moves {name}")
             for kind, name in KINDS.items()
         }
         self.number = widgets.BoundedIntText(0, 0, 0, description="Event", layout={"width": "190px"})
         self.total = widgets.Label("of 0")
-        self.slider = widgets.IntSlider(
-            0, 0, 0, readout=False, continuous_update=False, layout={"width": "260px"}, tooltip="event"
-        )
-        self.page = widgets.Dropdown(options=[("of the event", _FOLLOW)], description="L1 table", layout=wide)
+        self.slider = widgets.IntSlider(0, 0, 0, readout=False, continuous_update=False, layout=wide, tooltip="event")
+        pages = [("of the event", _FOLLOW)] + ([] if page is None else [(f"frame {page:#x}", page)])
+        self.page = widgets.Dropdown(options=pages, value=pages[-1][1], description="L1 table", layout=wide)
         self.cell = widgets.BoundedIntText(0, 0, 1023, description="Entry", layout={"width": "190px"})
         for n, button in self.steps.items():
             button.on_click(lambda _, n=n: self.step(n))
@@ -126,14 +151,12 @@ class InspectorPanel(Panel):
         self.cell.observe(lambda change: self._look(), "value")
 
     def _make_outputs(self) -> None:
-        self._story, self._grid, self._entry = widgets.HTML(_EMPTY), widgets.HTML(charts.grid(None)), widgets.HTML()
+        self._story, self._grid, self._entry = widgets.HTML(_EMPTY), Chart("l1_table"), widgets.HTML()
+        self._grid.show(_drawn(None, -1))
+        self._grid.ui.layout = widgets.Layout()  # three tables are as wide as the page
         self._slots, self._moved = widgets.HTML(), widgets.HTML()
-        for output, name in (
-            (self._story, "oos-story"),
-            (self._entry, "oos-entry"),
-            (self._slots, "oos-box"),
-            (self._moved, "oos-box"),
-        ):
+        outputs = (self._story, self._entry, self._slots, self._moved)
+        for output, name in zip(outputs, ("oos-story", "oos-entry", "oos-box", "oos-box"), strict=True):
             output.add_class(name)
 
     # --- what the buttons do ----------------------------------------------------------------------------------
@@ -142,12 +165,14 @@ class InspectorPanel(Panel):
         """Load what is chosen."""
         run.progress(f"Reading {self.source.label}", 0, 1)
         loaded = TimeMachine(open_trace(self.source.value), self.preset.value)
-        loaded.forward()
+        loaded.goto(min(self._first, loaded.events), run.cancelled)
 
         def show() -> str:
             with self._lock:
                 self.time, self._last = loaded, None
                 self._show()
+            self.cell.value = self.cell.value if self._entry_first is None else self._entry_first
+            self._first, self._entry_first = 1, None  # what is loaded next has other events
             return f"{loaded.machine.trace.name} on {loaded.machine.preset.name}: {loaded.events:,} events."
 
         return show
@@ -213,13 +238,14 @@ class InspectorPanel(Panel):
             self.total.value = f"of {self.time.events:,}"
             self._offer_pages()
             focus = self.time.focus()
+            self._usual = 0
             if focus is not None and self.page.value in (_FOLLOW, focus[0].gmfn) and focus[1] >= 0:
-                self.cell.value = focus[1]
+                self.cell.value = self._usual = focus[1]
         finally:
             self._showing = False
         self._story.value = charts.story(self.time)
-        self._slots.value = _table(_readable(slots_frame(self.time)), "Slots of the vCPUs")
-        self._moved.value = _table(moved_frame(moment), "Counters that moved")
+        self._slots.value = frame_html(slots_told(self.time), "Slots of the vCPUs")
+        self._moved.value = frame_html(moved_frame(moment), "Counters that moved")
         self._draw()
 
     def _offer_pages(self) -> None:
@@ -246,11 +272,12 @@ class InspectorPanel(Panel):
         """Draw the table that is looked at, and spell out its entry."""
         l1 = self._looked_at()
         if l1 is None:
-            self._grid.value, self._entry.value = charts.grid(None), ""
+            self._grid.show(_drawn(None, -1))
+            self._entry.value = ""
             return
         cell = min(self.cell.value, l1.entries - 1)
-        self._grid.value = charts.grid(l1, cell)
-        self._entry.value = _table(entry_frame(self.time.domain, l1, cell).reset_index(), f"Entry {cell}")
+        self._grid.show(_drawn(l1, cell))
+        self._entry.value = frame_html(entry_frame(self.time.domain, l1, cell).reset_index(), f"Entry {cell}")
 
     def _looked_at(self) -> GuestL1 | None:
         """Return the chosen table, or that of the event, or that of the last event which had one."""
@@ -263,21 +290,10 @@ class InspectorPanel(Panel):
         return None if self._last is None else GuestL1.of(self.time.domain, self._last)
 
 
-def _readable(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return slots as text."""
-    told = frame.astype(object).where(frame.notna(), "–")
-    told["page"] = [f"{page:#x}" if isinstance(page, int) else page for page in told.page]
-    return told
-
-
-def _table(frame: pd.DataFrame, caption: str) -> str:
-    """Return a frame as an HTML table."""
-    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in frame.columns)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in row) + "</tr>"
-        for row in frame.itertuples(index=False)
-    )
-    return (
-        f'<div class="oos-scroll"><table><caption style="text-align: left; font-weight: bold">{html.escape(caption)}'
-        f"</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+def _drawn(l1: GuestL1 | None, cell: int) -> Drawn:
+    """Return a table, drawn; and what it is saved as."""
+    files = {
+        "svg": lambda: charts.grid_svg(l1, cell).encode(),
+        "csv": lambda: l1_frame(l1).to_csv(index=False).encode(),
+    }
+    return Drawn(charts.grid(l1, cell), files)

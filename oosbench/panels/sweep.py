@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import ipywidgets as widgets
 import pandas as pd
 
-from .. import charts, recordings
+from .. import recordings
 from ..axes import axes_of, axis_values
 from ..design import Design
 from ..errors import DesignError
@@ -20,10 +20,11 @@ from ..presets import PRESETS
 from ..report import sweep_chart, sweep_columns, table_html
 from ..store import Store, own_store
 from ..sweep import Pace, sweep
+from ._manners import Chart, call, drawn
 from ._panel import STYLE, Panel, Run
 
-_EMPTY = '<div class="oos-empty">No run yet. Choose workloads, presets and an axis, then press Run.</div>'
-_NOTHING = '<div class="oos-empty">Nothing is known of this for what was run; the table has what is.</div>'
+_EMPTY = "No run yet. Choose workloads, presets and an axis, then press Run."
+_NOTHING = "Nothing is known of this for what was run; the table has what is."
 _EVENTS = 50_000  # lines of a generated guest: some hundredths of a second
 
 
@@ -38,6 +39,10 @@ class SweepPanel(Panel):
         One or two axes and their values, with commas between.
     store : path, optional
         The file that keeps the results; default: one in the user's cache folder.
+    seeds : str, optional
+        Of generated guests, with commas between.
+    metric : str, optional
+        What is shown to begin with.
 
     Attributes
     ----------
@@ -58,6 +63,9 @@ class SweepPanel(Panel):
         presets: Sequence[str] = ("oos-snapshot", "oos-fixups"),
         axes: dict[str, str] | None = None,
         store: str | os.PathLike | None = None,
+        *,
+        seeds: str = "0",
+        metric: str = "evictions",
     ) -> None:
         super().__init__()
         self._store = store
@@ -73,18 +81,18 @@ class SweepPanel(Panel):
             text = widgets.Text(values, placeholder="2, 3, 4, 8", description="Values", layout={"width": "340px"})
             text.continuous_update = False
             self.axes.append((axis, text))
-        self.seeds = widgets.Text("0", description="Seeds", layout={"width": "280px"}, tooltip="of generated guests")
+        self.seeds = widgets.Text(seeds, description="Seeds", layout={"width": "280px"}, tooltip="of generated guests")
         self.metric = widgets.Dropdown(
             options=[(metric.about, name) for name, metric in METRICS.items()],
-            value="evictions",
+            value=metric,
             description="Show",
             layout={"width": "400px"},
         )
         self._offer()
         self.workloads.observe(lambda change: self._offer(), "value")
         self.metric.observe(lambda change: self._redraw(), "value")
-        self._chart, self._table, self._toml = widgets.HTML(_EMPTY), widgets.HTML(), widgets.HTML()
-        self._chart.add_class("oos-sweep")
+        self._chart = Chart("sweep", _EMPTY)
+        self._table, self._toml = widgets.HTML(), widgets.HTML()
         row = {"flex_flow": "row wrap", "grid_gap": "0 16px"}
         self.ui.children = [
             widgets.HTML(STYLE),
@@ -93,10 +101,18 @@ class SweepPanel(Panel):
             widgets.HBox([self.seeds, self.metric], layout=row),
             self.buttons,
             self.status,
-            self._chart,
+            self._chart.ui,
             self._table,
             self._toml,
+            self.line,
         ]
+        self.follow(self.workloads, self.presets, self.seeds, self.metric, *(w for pair in self.axes for w in pair))
+
+    def code(self) -> str:
+        """Return the line that makes this panel."""
+        axes = {axis.value: text.value for axis, text in self.axes if axis.value}
+        named = {"presets": self.presets.value, "axes": axes, "store": self._store}
+        return call(SweepPanel, self.workloads.value, **named, seeds=self.seeds.value, metric=self.metric.value)
 
     def design(self) -> Design:
         """Return what is chosen.
@@ -167,4 +183,7 @@ class SweepPanel(Panel):
     def _redraw(self) -> None:
         if self.frame is not None:
             figure, told = sweep_chart(self.frame, self.metric.value, self._along)
-            self._chart.value = charts.as_html(figure, told) if "No data" not in told else _NOTHING
+            if "No data" in told:
+                self._chart.clear(_NOTHING)
+            else:
+                self._chart.show(drawn(figure, told, summary(self.frame)))

@@ -12,6 +12,9 @@ from ._levels import DEFAULT as DEFAULT
 from ._levels import IDEAS as IDEAS
 from ._levels import PRESETS as PRESETS
 from ._levels import preset as preset
+from ._levels import with_axes as with_axes
+from ._policy import POLICY_ARGUMENTS as POLICY_ARGUMENTS
+from ._policy import Policy as Policy
 from ._preset import CHOICES as CHOICES
 from ._preset import FIXUPS as FIXUPS
 from ._preset import GUESSES as GUESSES

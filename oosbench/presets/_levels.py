@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..errors import PresetError
 from ._preset import RANGES, SWITCHES, Preset
 
@@ -126,5 +128,16 @@ def preset(name: str | Preset) -> Preset:
     found = PRESETS.get(first)
     if found is None:
         raise PresetError(f"unknown preset {first!r}; there are {', '.join(PRESETS)}")
-    words = [change.partition("=") for change in more + changes]
-    return found.replace(**{axis: _value(axis, word) for axis, _, word in words}) if words else found
+    return with_axes(found, more + changes)
+
+
+def with_axes(of: Preset, words: Iterable[str]) -> Preset:
+    """Return a preset with axes set as they are spelled: ``oos_slots=5``, ``prefetch=off``, ``no_gnp``.
+
+    Raises
+    ------
+    PresetError
+        As `Preset.replace`.
+    """
+    changes = [word.partition("=") for word in words]
+    return of.replace(**{axis: _value(axis, word) for axis, _, word in changes}) if changes else of

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from dataclasses import replace as replace_fields
 
 from ..errors import PresetError
+from ._policy import Policy
 
 FIXUPS = ("none", "table", "array")
 SNAPSHOTS = ("off", "untrusted", "trusted")
@@ -37,10 +38,11 @@ class Preset:
 
     oos : bool
         Whether the code for tables out of sync is there at all (Xen: SHOPT_OUT_OF_SYNC).
-    policy : str
+    policy : str or Policy
         When a written table goes out of sync (Xen: `sh_unsync`). ``"never"``: all writes are emulated.
         ``"always"``: on the first write fault. ``"threshold(k)"``: on the k-th emulated write in a row that one
-        vCPU makes to it, without another fault between; an experiment that Xen's authors had in mind.
+        vCPU makes to it, without another fault between; an experiment that Xen's authors had in mind. A `Policy`:
+        when that says so.
     oos_slots : int
         Out-of-sync tables each vCPU may own, 2 to 64 (Xen: SHADOW_OOS_PAGES). One is refused unless `unsafe`:
         the table that was just let go is resynced at once while it is recorded nowhere, and the snapshot of the
@@ -126,7 +128,7 @@ class Preset:
     about: str = ""
 
     oos: bool = True
-    policy: str = "always"
+    policy: str | Policy = "always"
     oos_slots: int = 3
     fixups: str = "table"
     fixup_buckets: int = 13
@@ -200,11 +202,13 @@ class Preset:
         except (AttributeError, ValueError):
             fits = False
         if not fits:
-            self._refuse("policy", "must be never, always or threshold(k) with k from 1 to 2147483648")
+            self._refuse("policy", "must be never, always or threshold(k) with k from 1 to 2147483648; or a Policy")
 
     @property
     def threshold(self) -> int:
-        """Which emulated write in a row to a table lets it go out of sync; 0 for none ever."""
+        """Which emulated write in a row to a table lets it go out of sync; 0 for none ever, or if a `Policy` says."""
+        if isinstance(self.policy, Policy):
+            return 0
         if self.policy in ("never", "always"):
             return ("never", "always").index(self.policy)
         digits = self.policy.removeprefix("threshold(").removesuffix(")")

@@ -12,7 +12,7 @@ import pandas as pd
 from ..errors import RecordingError
 from ..events import EVENT
 from ..trace import Trace
-from ..x86 import PFEC_I, PFEC_U, PFEC_W, P
+from ..x86 import P
 from . import convert as rules
 from ._format import DIRECT_MAP, RAM_PAGES, ROWS, TOUCHES, Held, read_rows, read_touches, write
 from .direct_map import extra_pages, l3_entry, root_index, small_pages
@@ -179,17 +179,9 @@ def _ready(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray, in
     touched = np.zeros(len(pages), rules.TOUCHED).view(np.recarray)
     touched.va, touched.region = pages, numbers[len(rows) :]
 
-    ready = np.zeros(len(touches["pos"]), rules.TOUCH).view(np.recarray)
-    ready.row = np.minimum(np.cumsum(touches["pos"], dtype=np.int64), len(rows))
-    ready.page = touches["vpn"]
-    upper = pages[touches["vpn"]] < 0
-    access = np.array([0, PFEC_W, PFEC_I])[touches["kind"] & 3]
-    # In the upper half, what the processor reads and writes while it delivers an event is recorded as the user's.
-    by_user = (touches["kind"] >= 16) & ~(upper & (access != PFEC_I))
-    ready.access = access | PFEC_U * by_user
-    roots = np.flatnonzero(rows.kind == rules.ROW_CR3)
-    root = np.concatenate([[-1], rows.page[roots]])[np.searchsorted(roots, ready.row)]
-    alike = (touches["vpn"].astype(np.int64) << 8 | ready.access) << 32 | np.where(upper, 0, root + 1)
+    ready = np.empty(len(touches["pos"]), rules.TOUCH).view(np.recarray)
+    alike = np.empty(len(ready), np.int64)
+    rules.ready_touches(touches["pos"], touches["vpn"], touches["kind"], rows, pages, ready, alike)
     ready.key, kinds = pd.factorize(alike)
     return rows, ready, touched, len(kinds), len(regions)
 

@@ -144,6 +144,43 @@ def _touch(events, n, memory, live, retired, root, va, access):
 
 
 @entry
+def ready_touches(pos, vpn, kind, rows, pages, touches, alike):
+    """Make first touches ready, but for their keys.
+
+    Parameters
+    ----------
+    pos, vpn, kind : arrays of t
+        As recorded.
+    rows : ROW[r]
+    pages : int64[p]
+        The address of each page that is touched.
+    touches : TOUCH[t]
+        Filled in.
+    alike : int64[t]
+        Filled with a number that touches that are alike have in common.
+    """
+    row = passed = 0
+    root = -1
+    for i in range(len(pos)):
+        row = min(row + np.int64(pos[i]), len(rows))
+        while passed < row:
+            if rows[passed].kind == ROW_CR3:
+                root = rows[passed].page
+            passed += 1
+        page, what = np.int64(vpn[i]), np.int64(kind[i])
+        access = PFEC_W if what & 3 == 1 else PFEC_I if what & 3 == 2 else 0
+        upper = pages[page] < 0
+        # In the upper half, what the processor reads and writes while it delivers an event is recorded as the user's.
+        if what >= 16 and not (upper and access != PFEC_I):
+            access |= PFEC_U
+        touch = touches[i]
+        touch.row = row
+        touch.page = page
+        touch.access = access
+        alike[i] = (page << 8 | access) << 32 | (0 if upper else root + 1)
+
+
+@entry
 def convert(rows, touches, touched, direct_map, memory, live, retired, seen, region_changed, linked, events, n):
     """Turn a recording into events.
 

@@ -6,7 +6,7 @@ from .._jit import jit
 from ..x86 import PSE, RW, US, A, D, P, frame_of, set_entry
 from . import counters as ctr
 from .content import BY_CR3, BY_MODE
-from .demand import fit_slots, slots_in_use
+from .demand import fit_slots
 from .entries import set_l1e
 from .guest import is_oos, is_ram, p2m
 from .hash import hash_lookup
@@ -14,6 +14,7 @@ from .links import make_shadow
 from .oos import resync_all, resync_current_vcpu, sync_other_vcpus
 from .pool import alloc, fill_pool, free
 from .shadow_walk import NOT_MAPPED, index_of, shadow_l1, shadow_l2
+from .slots import slots_in_use
 from .state import INVALID, SNAPSHOT_OFF
 from .tables import get_ref, pin, put_ref
 from .tlb import flush_domain, flush_local

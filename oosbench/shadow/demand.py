@@ -16,15 +16,6 @@ _PATIENCE = 16  # CR3 loads
 
 
 @jit
-def slots_in_use(d, v):
-    """Return how many slots of `v` hold a page."""
-    held = 0
-    for slot in range(d.vcpus[v].slots):
-        held += d.vcpus[v].oos[slot] != INVALID
-    return held
-
-
-@jit
 def fit_slots(d, v, held):
     """Give `v`, whose slots are empty, as many as it needs; it held `held` pages till now."""
     vcpu = d.vcpus[v]

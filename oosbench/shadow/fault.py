@@ -12,6 +12,7 @@ from .guest import guest_entry, is_oos, is_page_table, p2m
 from .guest_walk import guest_walk_tables
 from .links import get_and_create_l1
 from .oos import resync_all, sh_resync, sh_unsync
+from .policy import shortcut_ends, unsync_is_due
 from .propagate import DEMAND_READ, DEMAND_WRITE, propagate_l1e
 from .shadow_walk import NOT_MAPPED, index_of, shadow_l1
 from .snapshot import has_snapshot, note_in_snapshot, oos_snapshot_lookup
@@ -65,36 +66,16 @@ def page_fault(d, v, va, error):
 
 
 @jit
-def _count_write(d, v, gmfn):
-    """Return how many writes in a row to page table `gmfn` this one makes, for the policy ``threshold(k)``."""
-    vcpu = d.vcpus[v]
-    if vcpu.write_run_mfn != gmfn:
-        vcpu.write_run_mfn = gmfn
-        vcpu.write_run = 0
-    vcpu.write_run += 1
-    return vcpu.write_run
-
-
-@jit
-def _unsync_is_due(d, v, gmfn):
-    """Say whether the policy lets a written page table go out of sync now."""
-    threshold = d.config[0].threshold
-    if threshold < 2:
-        return threshold == 1
-    return not is_oos(d, gmfn) and _count_write(d, v, gmfn) >= threshold
-
-
-@jit
 def _handle(d, v, va, error):
     """Try the shortcuts, then the slow path."""
     vcpu = d.vcpus[v]
+    vcpu.unsync_due = 0
     fast = False
     # A repeated write to the page that was emulated last: no walk.
     if vcpu.last_write_emul_ok and vcpu.last_emulated_frame == va >> 12:
         fast = error == PFEC_W | PFEC_P
         gmfn = vcpu.last_emulated_mfn
-        threshold = d.config[0].threshold
-        if fast and not is_oos(d, gmfn) and (threshold < 2 or _count_write(d, v, gmfn) != threshold):
+        if fast and not is_oos(d, gmfn) and not shortcut_ends(d, v, gmfn, va):
             d.counters[ctr.shadow_fault_fast_emulate] += 1
             emulate(d, v, va, gmfn, True)
             return FIXED, error
@@ -215,7 +196,7 @@ def _slow_path(d, v, va, error, fast):
     if sl1mfn == NOT_MAPPED:
         return GUEST, error
     slot = index_of(va, 1)
-    if config.oos and write and gmfn != INVALID and is_page_table(d, gmfn) and _unsync_is_due(d, v, gmfn):
+    if config.oos and write and gmfn != INVALID and is_page_table(d, gmfn) and unsync_is_due(d, v, gmfn, va):
         sh_unsync(d, v, gmfn, va)
     set_l1e(d, v, sl1mfn, slot, propagate_l1e(d, v, gw.l1e, vcpu.levels, gmfn, kind, gfn, fetch))
     if gw.l1mfn != INVALID:

@@ -25,14 +25,20 @@ from .write_access import REMOVED, UNFINDABLE, remove_write_access
 
 
 @jit
+def may_unsync(d, gmfn):
+    """Say whether a page could go out of sync: in sync, shadowed once, as an L1, and with paging on everywhere."""
+    types = d.frames[gmfn].shadow_flags & SHF_TYPES
+    one_l1 = types & SHF_L1_ANY != 0 and types & (types - 1) == 0
+    return one_l1 and not is_oos(d, gmfn) and d.state[0].oos_active != 0
+
+
+@jit
 def sh_unsync(d, v, gmfn, va):
     """Let a page go out of sync on behalf of `v`, which writes to it at `va`; say whether it may."""
     d.counters[ctr.unsync_calls] += 1
-    frame = d.frames[gmfn]
-    types = frame.shadow_flags & SHF_TYPES
-    one_l1 = types & SHF_L1_ANY != 0 and types & (types - 1) == 0
-    if not one_l1 or is_oos(d, gmfn) or not d.state[0].oos_active:
+    if not may_unsync(d, gmfn):
         return False
+    frame = d.frames[gmfn]
     frame.shadow_flags |= OUT_OF_SYNC | OOS_MAY_WRITE
     frame.oos_since = d.state[0].event
     frame.oos_writes = 0

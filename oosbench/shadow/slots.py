@@ -35,3 +35,12 @@ def oos_hash_remove(d, gmfn):
     """Empty the slot of a page that is no longer shadowed."""
     v, slot = find_slot(d, gmfn)
     d.vcpus[v].oos[slot] = INVALID
+
+
+@jit
+def slots_in_use(d, v):
+    """Return how many slots of `v` hold a page."""
+    held = 0
+    for slot in range(d.vcpus[v].slots):
+        held += d.vcpus[v].oos[slot] != INVALID
+    return held

@@ -53,7 +53,7 @@ VCPU = _record(
     "paged levels wp nx pse cr3 guest_root shadow_table l3table gl3e monitor_pages "
     "oos oos_va oos_snapshot fixup_next oos_fixup_used "
     "last_emulated_mfn_for_unshadow last_emulated_frame last_emulated_mfn last_write_emul_ok "
-    "last_write_was_pt last_writeable_pte_smfn write_run write_run_mfn slots evicted idle_loads "
+    "last_write_was_pt last_writeable_pte_smfn write_run write_run_mfn unsync_due slots evicted idle_loads "
     "vtlb_page vtlb_gfn vtlb_pfec",
     shadow_table=4,
     l3table=4,
@@ -80,9 +80,10 @@ STATE = _record(
     pending_value=2,
 )
 
-#: The axes of a `Preset` (the policy as its threshold), and what the machine was built with.
+#: The axes of a `Preset` (the policy as its threshold, and as an address if it is a reader's own), and what the machine
+#: was built with.
 CONFIG = _record(
-    "oos threshold oos_slots fixups fixup_buckets fixup_bucket_entries fixup_stride fixups_per_slot snapshot "
+    "oos threshold policy oos_slots fixups fixup_buckets fixup_bucket_entries fixup_stride fixups_per_slot snapshot "
     "fast_fault_path fast_emulation virtual_tlb skip_verify early_unshadow writable_heuristics guesses "
     "linux_l3_toplevel prefetch prefetch_distance fixup_first demand_rw user_unshadow drop_ro_writes "
     "fixup_distinct fl1_fixups resync_late prealloc_first skip_2level no_gnp "
@@ -202,6 +203,7 @@ def new_domain(preset: Preset, levels: int, vcpus: int, guest_pages: int, shadow
     for axis, value in (axes(preset) | {"threshold": preset.threshold}).items():
         if axis != "policy":
             config[axis] = CHOICES[axis].index(value) if axis in CHOICES else value
+    config.policy = getattr(preset.policy, "address", 0)
     config.levels = levels
     config.guest_pages = guest_pages
     config.pool_pages = pool

@@ -1,0 +1,78 @@
+"""When a written page table goes out of sync: the axis `policy`, which may be a reader's own rule."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .._jit import jit
+from ..presets import POLICY_ARGUMENTS
+from .guest import is_oos
+from .oos import may_unsync
+from .slots import slots_in_use
+
+_ARITY = len(POLICY_ARGUMENTS)
+
+
+@intrinsic
+def _call(context, address, gmfn, va, vcpu, event, writes, passes, held):
+    """Call the function at an address with whole numbers: no run is compiled anew for another rule."""
+
+    def lower(context, builder, signature, arguments):
+        whole = ir.IntType(64)
+        function = builder.inttoptr(arguments[0], ir.FunctionType(whole, [whole] * _ARITY).as_pointer())
+        return builder.call(function, arguments[1:])
+
+    return types.int64(*[types.int64] * (1 + _ARITY)), lower
+
+
+if numba.config.DISABLE_JIT:
+
+    def _call(address, *asked):
+        return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * _ARITY)(int(address))(*map(int, asked))
+
+
+@jit
+def _count_write(d, v, gmfn):
+    """Return how many writes in a row to page table `gmfn` this one makes."""
+    vcpu = d.vcpus[v]
+    if vcpu.write_run_mfn != gmfn:
+        vcpu.write_run_mfn = gmfn
+        vcpu.write_run = 0
+    vcpu.write_run += 1
+    return vcpu.write_run
+
+
+@jit
+def _ask(d, v, gmfn, va):
+    """Ask a reader's own rule about a write to a page table, if that could go out of sync at all."""
+    if not may_unsync(d, gmfn):
+        return False
+    writes = _count_write(d, v, gmfn)
+    passes = d.frames[gmfn].passes
+    return _call(d.config[0].policy, gmfn, va, v, d.state[0].event, writes, passes, slots_in_use(d, v)) != 0
+
+
+@jit
+def shortcut_ends(d, v, gmfn, va):
+    """Say whether a repeated write to a table in sync must not be emulated, since the table is to go out of sync."""
+    config = d.config[0]
+    if config.policy != 0:
+        d.vcpus[v].unsync_due = _ask(d, v, gmfn, va)  # of each write it is asked once
+        return d.vcpus[v].unsync_due != 0
+    return config.threshold >= 2 and _count_write(d, v, gmfn) == config.threshold
+
+
+@jit
+def unsync_is_due(d, v, gmfn, va):
+    """Say whether the policy lets a written page table go out of sync now."""
+    config = d.config[0]
+    if config.policy != 0:
+        return d.vcpus[v].unsync_due != 0 or _ask(d, v, gmfn, va)
+    if config.threshold < 2:
+        return config.threshold == 1
+    return not is_oos(d, gmfn) and _count_write(d, v, gmfn) >= config.threshold
