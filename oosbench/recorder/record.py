@@ -81,7 +81,7 @@ def record(
 ) -> Recorded:
     """Run a command in a small Linux guest, and record what it does to its page tables.
 
-    The guest has one vCPU and runs under QEMU without virtualisation, some twenty times slower than the machine.
+    The guest has one vCPU and runs under QEMU without virtualisation, 50 to 100 times slower than the machine.
     It finds the command's file, its libraries, arguments that are files, and what `add` names; nothing else of the
     machine, and no network. The same files and options give the same recording, byte for byte.
 
