@@ -24,6 +24,7 @@ from .errors import DesignError as DesignError
 from .errors import GuestError as GuestError
 from .errors import PresetError as PresetError
 from .errors import PublishedError as PublishedError
+from .errors import RecorderError as RecorderError
 from .errors import RecordingError as RecordingError
 from .errors import StoreError as StoreError
 from .errors import SweepError as SweepError
@@ -39,8 +40,11 @@ from .presets import PRESETS as PRESETS
 from .presets import Policy as Policy
 from .presets import Preset as Preset
 from .presets import preset as preset
+from .recorder import Recorded as Recorded
+from .recorder import record as record
 from .recordings import Recording as Recording
 from .result import Result as Result
+from .selfcheck import check as check
 from .shadow.crash import Crash as Crash
 from .sources import open_trace as open_trace
 from .store import Store as Store

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from tqdm import tqdm
 
 from . import __version__
-from .commands import costs, figures, machines, speed, studies, sweep, traces
+from .commands import costs, figures, machines, record, speed, studies, sweep, traces
 from .errors import BadInput
 from .shadow.crash import Crash
 from .warm import Compiling
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=do)
         return sub
 
-    for group in (machines, traces, studies, sweep, costs, figures, speed):
+    for group in (machines, traces, record, studies, sweep, costs, figures, speed):
         group.add(command)
     return parser
 

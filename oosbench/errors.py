@@ -15,6 +15,10 @@ class RecordingError(BadInput):
     """A recording that is damaged, incomplete or impossible."""
 
 
+class RecorderError(BadInput):
+    """A guest that cannot be recorded: something is missing, fails, or was not seen whole."""
+
+
 class PresetError(BadInput):
     """A preset that does not exist, or a configuration that is impossible."""
 

@@ -40,6 +40,7 @@ LINES = [
     'WorkloadPanel("cow_storm", 5000, levels=3, vcpus=2, seed=7, data=100, saves=0.25, placement="modulo")',
     'WorkloadPanel("mix", 20_000, fork_exec=2, threads=1)',
     'WorkloadPanel("windows", 30_000, levels=2, lowmem=0)',
+    'RecordPanel("ls /", memory="512M", thp="never", pti=True)',
 ]
 TINY = Trace.from_text("MODE 4 1 16 256\nPOKE 0x1000 0x2067\nCR3 0 0x1000\n", "tiny")
 

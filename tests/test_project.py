@@ -34,8 +34,8 @@ FLOORS = [
     ["shadow"],
     ["recordings"],
     ["checkpoint", "dump", "guest_l1", "result", "sources", "violation", "relocation"],
-    ["machine", "primitives", "published"],
-    ["moment", "dirty"],
+    ["selfcheck", "machine", "primitives", "published"],
+    ["moment", "dirty", "recorder"],
     ["timemachine"],
     ["story", "spelled"],
     ["costs"],
@@ -135,6 +135,10 @@ def test_the_wheel_brings_the_data_along(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
+        names = archive.namelist()
+    sources = [path.relative_to(ROOT).as_posix() for path in (PACKAGE / "recorder").rglob("*.[ch]")]
+    assert len(sources) >= 7
+    assert set(sources) <= set(names)
     code = "import oosbench; print(oosbench.__file__, len(oosbench.recordings.load('gcc').rows['ev']))"
     done = subprocess.run(
         [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, 'installed'); {code}"],

@@ -11,5 +11,6 @@ from .cost import CostPanel as CostPanel
 from .dirty import DirtyPanel as DirtyPanel
 from .inspector import InspectorPanel as InspectorPanel
 from .published import PublishedPanel as PublishedPanel
+from .record import RecordPanel as RecordPanel
 from .sweep import SweepPanel as SweepPanel
 from .workload import WorkloadPanel as WorkloadPanel

@@ -9,28 +9,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..columns import read_columns
 from ..errors import RecordingError
 from ..events import EVENT
 from ..trace import Trace
-from ..x86 import P, signed
+from ..x86 import P
 from . import convert as rules
-from .direct_map import EXTRA_PAGES, L3_ENTRY, ROOT_INDEX, small_pages
+from ._format import DIRECT_MAP, RAM_PAGES, ROWS, TOUCHES, Held, read_rows, read_touches, write
+from .direct_map import extra_pages, l3_entry, root_index, small_pages
 
-RAM_PAGES = 2**18  # 1 GiB
 SHADOW_PAGES = 4096
-DIRECT_MAP = signed(0xFFFF888000000000)
 DIRECT_MAPS = ("recorded", "4k")
-
-_ROWS = {"ev": "u1", "dt": "u4", "page": "u4", "lvl": "u1", "idx": "u2", "flags": "u2", "frame": "u4", "va": "u8"} | {
-    "ip_kernel": "?",
-    "page_pfn": "u4",
-    "page_lvl": "u1",
-    "page_parent": "i4",
-    "page_pidx": "u2",
-}
-_TOUCHES = {"pos": "u4", "vpn": "u4", "kind": "u1", "vpn_table": "u8"}
-_PER_PAGE = ("page_pfn", "page_lvl", "page_parent", "page_pidx")
 
 
 def data_folder() -> Path:
@@ -57,11 +45,20 @@ class Recording:
         the columns.
     touches : dict of str to ndarray or None
         First touches of pages, if they were recorded.
+    ram_pages : int
+        Memory of the guest, in pages of 4 KiB.
+    direct_map : int
+        Where its kernel maps all memory.
+    about : str
+        What made it, as JSON; empty if that is not told.
     """
 
     name: str
     rows: dict[str, np.ndarray]
     touches: dict[str, np.ndarray] | None = None
+    ram_pages: int = RAM_PAGES
+    direct_map: int = DIRECT_MAP
+    about: str = ""
 
     @classmethod
     def read(cls, path: str | os.PathLike, name: str | None = None) -> Recording:
@@ -76,15 +73,18 @@ class Recording:
         """
         path = Path(path)
         beside = path.with_suffix(".touch.npz")
-        rows = read_columns(path, _ROWS, RecordingError)
-        touches = read_columns(beside, _TOUCHES, RecordingError) if beside.is_file() else None
-        _check(rows, touches, path, beside)
-        return cls(name or path.stem, rows, touches)
+        held = read_rows(path)
+        touches = read_touches(beside) if beside.is_file() else None
+        return cls(name or path.stem, held.rows, touches, held.ram_pages, held.direct_map, held.about)
+
+    def write(self, path: str | os.PathLike) -> None:
+        """Write ``NAME.npz``, and ``NAME.touch.npz`` if there are touches; each appears whole or not at all."""
+        write(Path(path), Held(self.rows, self.ram_pages, self.direct_map, self.about), self.touches)
 
     @classmethod
     def empty(cls) -> Recording:
         """Return a recording of nothing."""
-        return cls("empty", {name: np.zeros(0, kind) for name, kind in _ROWS.items()})
+        return cls("empty", {name: np.zeros(0, kind) for name, kind in (ROWS | {"vcpu": "u1"}).items()})
 
     def trace(self, direct_map: str = "recorded") -> Trace:
         """Return the recording as a trace for one vCPU (rules: `oosbench.recordings.convert`).
@@ -100,18 +100,22 @@ class Recording:
         Raises
         ------
         RecordingError
-            If there is no such direct map.
+            If there is no such direct map, or the guest had several vCPUs.
         """
         if direct_map not in DIRECT_MAPS:
             raise RecordingError(f"direct map is {direct_map!r}, must be one of {', '.join(DIRECT_MAPS)}")
+        if np.any(self.rows["vcpu"]):
+            raise RecordingError(f"{self.name}: the guest had several vCPUs; recordings of one become traces")
         rows, touches, touched, keys, regions = _ready(self)
-        pages, name = RAM_PAGES, self.name
+        pages, name = self.ram_pages, self.name
         head = np.zeros(0, EVENT)
         if direct_map == "4k":
-            pages, name = RAM_PAGES + EXTRA_PAGES, f"{self.name} (4k direct map)"
+            pages, name = pages + extra_pages(pages), f"{self.name} (4k direct map)"
             of_root = np.isin(rows.kind, (rules.ROW_WRITE, rules.ROW_INIT)) & (rows.level == 4)
-            rows.value[of_root & (rows.index == ROOT_INDEX) & (rows.value & P != 0)] = L3_ENTRY
-            head = small_pages(RAM_PAGES)
+            rows.value[of_root & (rows.index == root_index(self.direct_map)) & (rows.value & P != 0)] = l3_entry(
+                self.ram_pages
+            )
+            head = small_pages(self.ram_pages)
         memory = np.zeros((pages, 512), np.int64)
         memory[head["address"] >> 12, (head["address"] & 4095) >> 3] = head["value"]
         room = len(rows) + 3 * len(touches) + 515 * int(np.count_nonzero(rows.kind == rules.ROW_LINK))
@@ -121,7 +125,7 @@ class Recording:
             rows,
             touches,
             touched,
-            DIRECT_MAP,
+            self.direct_map,
             memory,
             np.full(pages, -1, np.int32),
             np.zeros(pages, np.bool_),
@@ -153,35 +157,6 @@ def load(name: str) -> Recording:
     return Recording.read(data_folder() / f"{name}.npz", name)
 
 
-def _check(rows: dict[str, np.ndarray], touches: dict[str, np.ndarray] | None, path: Path, beside: Path) -> None:
-    """Refuse numbers that no guest can have produced."""
-
-    def refuse(wrong: np.ndarray, file: Path, what: str) -> None:
-        if np.any(wrong):
-            raise RecordingError(f"{file}: row {int(np.argmax(wrong))}: {what}")
-
-    count, pages = len(rows["ev"]), len(rows["page_pfn"])
-    for name in _ROWS:
-        wanted = pages if name in _PER_PAGE else count
-        if len(rows[name]) != wanted:
-            raise RecordingError(f"{path}: column {name!r} has {len(rows[name])} elements, must have {wanted}")
-    kind = rows["ev"]
-    unknown = ~np.isin(kind, rules.ROW_KINDS)
-    refuse(unknown, path, f"unknown event {kind[np.argmax(unknown)] if count else ''}")
-    of_table = np.isin(kind, (rules.ROW_CR3, rules.ROW_WRITE, *range(rules.ROW_LINK, rules.ROW_ROOT + 1)))
-    refuse(of_table & (rows["page"] >= pages), path, f"page must be below {pages}")
-    refuse((kind == rules.ROW_WRITE) & ((rows["lvl"] < 1) | (rows["lvl"] > 4)), path, "lvl must be 1 to 4")
-    refuse(np.isin(kind, (rules.ROW_WRITE, rules.ROW_INIT)) & (rows["idx"] > 511), path, "idx must be below 512")
-    refuse(rows["page_pfn"] >= RAM_PAGES, path, f"page_pfn must be below {RAM_PAGES}")
-    refuse((rows["page_parent"] < -1) | (rows["page_parent"] >= pages), path, "page_parent names no page")
-    if touches is not None:
-        for name in ("vpn", "kind"):
-            if len(touches[name]) != len(touches["pos"]):
-                raise RecordingError(f"{beside}: column {name!r} has not the length of 'pos'")
-        refuse(touches["vpn"] >= len(touches["vpn_table"]), beside, "vpn is not in vpn_table")
-        refuse(~np.isin(touches["kind"], (0, 1, 2, 16, 17, 18)), beside, "kind must be 0 to 2, or 16 to 18")
-
-
 def _ready(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, int]:
     """Return rows, touches and touched pages for `convert`, and how many keys and regions there are."""
     columns = recording.rows
@@ -196,7 +171,7 @@ def _ready(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray, in
     rows.va = columns["va"].view(np.int64)
     table_regions = _regions_of_tables(columns)
 
-    touches = recording.touches or {name: np.zeros(0, kind) for name, kind in _TOUCHES.items()}
+    touches = recording.touches or {name: np.zeros(0, kind) for name, kind in TOUCHES.items()}
     pages = touches["vpn_table"].view(np.int64) << 28 >> 16  # 36 bits, extended by their sign
     of_row = np.where(rows.kind == rules.ROW_INVLPG, rows.va >> 21, np.append(table_regions, 0)[page])
     regions, numbers = np.unique(np.concatenate([of_row, pages >> 21]), return_inverse=True)

@@ -14,26 +14,41 @@ import numpy as np
 from ..events import EVENT, POKE
 from ..x86 import NX, RW, US, A, D, G, P
 
-EXTRA_PAGES = 1024  # for one L3, one L2, and 512 L1 tables
-ROOT_INDEX = 273  # the entry of every root that leads to the direct map
-L3_ENTRY = 2**18 << 12 | P | RW | US | A | D  # what it is replaced by
+_LEAST_EXTRA = 1024
+
+
+def extra_pages(ram_pages: int) -> int:
+    """Return how many frames the tables take: one L3, an L2 for each GiB, an L1 for each 2 MiB, and some to spare."""
+    return max(_LEAST_EXTRA, 2 * (ram_pages // 512))
+
+
+def root_index(direct_map: int) -> int:
+    """Return the entry of every root that leads to the direct map."""
+    return direct_map >> 39 & 511
+
+
+def l3_entry(ram_pages: int) -> int:
+    """Return what that entry is replaced by."""
+    return ram_pages << 12 | P | RW | US | A | D
 
 
 def small_pages(ram_pages: int) -> np.ndarray:
-    """Return the events (EVENT[n], all POKE) that build the tables of the map, for a guest of 1 GiB.
+    """Return the events (EVENT[n], all POKE) that build the tables of the map.
 
     Parameters
     ----------
     ram_pages : int
         Frames of guest memory; the tables come behind them.
     """
-    l3mfn, l2mfn, first_l1 = ram_pages, ram_pages + 1, ram_pages + 2
+    l3mfn, l2mfn = ram_pages, ram_pages + 1
     tables = np.arange(ram_pages // 512)
+    l2s = np.arange(-(-len(tables) // 512))
+    first_l1 = l2mfn + len(l2s)
     frames = np.arange(ram_pages)
-    address = np.concatenate([[l3mfn << 12], (l2mfn << 12) + 8 * tables, (first_l1 << 12) + 8 * frames])
+    address = np.concatenate([(l3mfn << 12) + 8 * l2s, (l2mfn << 12) + 8 * tables, (first_l1 << 12) + 8 * frames])
     value = np.concatenate(
         [
-            [l2mfn << 12 | P | RW | US | A | D],
+            (l2mfn + l2s) << 12 | P | RW | US | A | D,
             (first_l1 + tables) << 12 | P | RW | A | D,
             frames << 12 | P | RW | A | D | G | NX,
         ]

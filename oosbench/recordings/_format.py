@@ -1,0 +1,132 @@
+"""Recordings as files: ``NAME.npz``, and ``NAME.touch.npz`` beside it. ``data/README.md`` has the columns."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..columns import read_columns
+from ..errors import RecordingError
+from ..output import whole_file
+from ..x86 import signed, unsigned
+from . import convert as rules
+
+VERSION = 2  # 1 had neither a number nor what `_ADDED` holds
+RAM_PAGES = 2**18  # 1 GiB: what files of version 1 were recorded with
+MAX_RAM_PAGES = 2**20
+DIRECT_MAP = signed(0xFFFF888000000000)
+
+ROWS = {"ev": "u1", "dt": "u4", "page": "u4", "lvl": "u1", "idx": "u2", "flags": "u2", "frame": "u4", "va": "u8"} | {
+    "ip_kernel": "?",
+    "page_pfn": "u4",
+    "page_lvl": "u1",
+    "page_parent": "i4",
+    "page_pidx": "u2",
+}
+TOUCHES = {"pos": "u4", "vpn": "u4", "kind": "u1", "vpn_table": "u8"}
+_ADDED = {"version": "u4", "ram_pages": "u4", "direct_map": "u8", "about": "u1", "vcpu": "u1"}
+_PER_PAGE = ("page_pfn", "page_lvl", "page_parent", "page_pidx")
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What a file holds beside first touches."""
+
+    rows: dict[str, np.ndarray]
+    ram_pages: int = RAM_PAGES
+    direct_map: int = DIRECT_MAP
+    about: str = ""
+
+
+def read_rows(path: Path) -> Held:
+    """Read ``NAME.npz``, of this version or an earlier one."""
+    if not _has_version(path):
+        rows = read_columns(path, ROWS, RecordingError)
+        held = Held(rows | {"vcpu": np.zeros(len(rows["ev"]), "u1")})
+    else:
+        columns = read_columns(path, ROWS | _ADDED, RecordingError)
+        for name in ("version", "ram_pages", "direct_map"):
+            if len(columns[name]) != 1:
+                raise RecordingError(f"{path}: column {name!r} has {len(columns[name])} elements, must have 1")
+        if columns["version"][0] != VERSION:
+            raise RecordingError(f"{path}: is a recording of version {columns['version'][0]}, must be {VERSION}")
+        ram_pages = int(columns["ram_pages"][0])
+        if not 0 < ram_pages <= MAX_RAM_PAGES:
+            raise RecordingError(f"{path}: ram_pages is {ram_pages}, must be 1 to {MAX_RAM_PAGES}")
+        about = columns["about"].tobytes().decode(errors="replace")
+        rows = {name: columns[name] for name in (*ROWS, "vcpu")}
+        held = Held(rows, ram_pages, signed(int(columns["direct_map"][0])), about)
+    _refuse_impossible(held.rows, held.ram_pages, path)
+    return held
+
+
+def read_touches(path: Path) -> dict[str, np.ndarray]:
+    """Read ``NAME.touch.npz``."""
+    touches = read_columns(path, TOUCHES, RecordingError)
+    for name in ("vpn", "kind"):
+        if len(touches[name]) != len(touches["pos"]):
+            raise RecordingError(f"{path}: column {name!r} has not the length of 'pos'")
+    _refuse(touches["vpn"] >= len(touches["vpn_table"]), path, "vpn is not in vpn_table")
+    _refuse(~np.isin(touches["kind"], (0, 1, 2, 16, 17, 18)), path, "kind must be 0 to 2, or 16 to 18")
+    return touches
+
+
+def write(path: Path, held: Held, touches: dict[str, np.ndarray] | None) -> None:
+    """Write ``NAME.npz`` and, if there are touches, ``NAME.touch.npz``; else remove one that lies there."""
+    added = {
+        "version": np.array([VERSION], "u1"),
+        "ram_pages": np.array([held.ram_pages], "u4"),
+        "direct_map": np.array([unsigned(held.direct_map)], "u8"),
+        "about": np.frombuffer(held.about.encode(), "u1"),
+    }
+    beside = path.with_suffix(".touch.npz")
+    if touches is None:
+        beside.unlink(missing_ok=True)  # it belongs to another recording
+    else:
+        _write_columns(beside, touches)
+    _write_columns(path, {name: held.rows[name] for name in (*ROWS, "vcpu")} | added)
+
+
+def _write_columns(path: Path, columns: dict[str, np.ndarray]) -> None:
+    """Write columns; the same ones give the same bytes."""
+    with whole_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, column in columns.items():
+            held = io.BytesIO()
+            small = column.astype(np.min_scalar_type(column.max(initial=0))) if column.dtype.kind == "u" else column
+            np.lib.format.write_array(held, small, (1, 0), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), held.getvalue(), zipfile.ZIP_DEFLATED, 9)
+
+
+def _has_version(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "version.npy" in archive.namelist()
+    except zipfile.BadZipFile:
+        return False  # reading it says what is wrong
+
+
+def _refuse(wrong: np.ndarray, file: Path, what: str) -> None:
+    if np.any(wrong):
+        raise RecordingError(f"{file}: row {int(np.argmax(wrong))}: {what}")
+
+
+def _refuse_impossible(rows: dict[str, np.ndarray], ram_pages: int, path: Path) -> None:
+    """Refuse numbers that no guest can have produced."""
+    count, pages = len(rows["ev"]), len(rows["page_pfn"])
+    for name in rows:
+        wanted = pages if name in _PER_PAGE else count
+        if len(rows[name]) != wanted:
+            raise RecordingError(f"{path}: column {name!r} has {len(rows[name])} elements, must have {wanted}")
+    kind = rows["ev"]
+    unknown = ~np.isin(kind, rules.ROW_KINDS)
+    _refuse(unknown, path, f"unknown event {kind[np.argmax(unknown)] if count else ''}")
+    of_table = np.isin(kind, (rules.ROW_CR3, rules.ROW_WRITE, *range(rules.ROW_LINK, rules.ROW_ROOT + 1)))
+    _refuse(of_table & (rows["page"] >= pages), path, f"page must be below {pages}")
+    _refuse((kind == rules.ROW_WRITE) & ((rows["lvl"] < 1) | (rows["lvl"] > 4)), path, "lvl must be 1 to 4")
+    _refuse(np.isin(kind, (rules.ROW_WRITE, rules.ROW_INIT)) & (rows["idx"] > 511), path, "idx must be below 512")
+    _refuse(rows["page_pfn"] >= ram_pages, path, f"page_pfn must be below {ram_pages}")
+    _refuse((rows["page_parent"] < -1) | (rows["page_parent"] >= pages), path, "page_parent names no page")

@@ -1,0 +1,376 @@
+"""The recorder's parts, without a guest; the format of recordings; and the self-check."""
+
+from __future__ import annotations
+
+import io
+import stat
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from oosbench import RecorderError, Recording, RecordingError, check, recordings
+from oosbench.__main__ import main
+from oosbench.panels import RecordPanel
+from oosbench.recorder import build, memory_size, needs, packages, record
+from oosbench.recorder.contents import guest_tree
+from oosbench.recorder.initramfs import Tree
+from oosbench.recorder.log import ROW, TOUCHED, read_summary, rows_of, touches_of
+from oosbench.recorder.qemu import command_line
+
+NAMES = list(recordings.bundled().index)
+
+
+def members(archive: bytes) -> dict[str, tuple[int, bytes]]:
+    """Read an archive back: mode and content by name."""
+    found, file = {}, io.BytesIO(archive)
+    while True:
+        head = file.read(110)
+        assert head[:6] == b"070701"
+        numbers = [int(head[6 + 8 * i : 14 + 8 * i], 16) for i in range(13)]
+        mode, size, length = numbers[1], numbers[6], numbers[11]
+        name = file.read(length)[:-1].decode()
+        file.read(-file.tell() % 4)
+        data = file.read(size)
+        file.read(-file.tell() % 4)
+        if name == "TRAILER!!!":
+            return found
+        found[name] = mode, data
+
+
+def test_an_archive_holds_what_was_put_in_and_folders_first(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/tool").write_text("#!/bin/sh\n")
+    (tmp_path / "real/tool").chmod(0o755)
+    (tmp_path / "alias").symlink_to("real")
+    tree = Tree()
+    assert tree.host(tmp_path / "alias/tool") == str(tmp_path / "real/tool")
+    tree.text("/deep/down/file", b"abc")
+    tree.device("/dev/console", 5, 1)
+    found = members(b"".join(tree.archive()))
+    here = str(tmp_path).lstrip("/")
+    assert found[f"{here}/alias"] == (stat.S_IFLNK | 0o777, b"real")
+    assert found[f"{here}/real/tool"] == (stat.S_IFREG | 0o755, b"#!/bin/sh\n")
+    assert found["deep/down/file"] == (stat.S_IFREG | 0o644, b"abc")
+    assert stat.S_ISCHR(found["dev/console"][0])
+    names = list(found)
+    for name in names:
+        parent = name.rpartition("/")[0]
+        assert not parent or names.index(parent) < names.index(name)
+
+
+def test_an_archive_is_the_same_whenever_it_is_written(tmp_path):
+    (tmp_path / "file").write_text("x")
+    trees = []
+    for _ in range(2):
+        tree = Tree()
+        tree.host(tmp_path / "file")
+        trees.append(b"".join(tree.archive()))
+    assert trees[0] == trees[1]
+
+
+def test_links_in_a_circle_are_refused(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+        Tree().host(tmp_path / "a")
+
+
+@pytest.fixture
+def box(tmp_path):
+    """Return something that answers as busybox does."""
+    path = tmp_path / "busybox"
+    path.write_text("#!/bin/sh\necho sh\necho true\necho vi\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_command_brings_its_libraries_and_arguments_along(in_folder, box):
+    Path("data.txt").write_text("seven")
+    tree = guest_tree(["cat", "data.txt", "no-such-file"], [], box, box)
+    words = tree.entries["/oosbench/command"].data().split(b"\0")
+    assert words[1:] == [b"data.txt", b"no-such-file", b""]
+    assert words[0].decode().endswith("/cat")
+    assert tree.entries["/root/data.txt"].data() == b"seven"
+    assert any("libc.so" in path for path in tree.entries)
+    assert tree.entries["/usr/bin/vi"].data() in (b"busybox", tree.entries["/usr/bin/vi"].data())
+    assert "/init" in tree
+
+
+def test_a_script_brings_its_interpreter_and_a_folder_all_that_is_in_it(in_folder, box):
+    Path("more/inner").mkdir(parents=True)
+    Path("more/inner/x.txt").write_text("x")
+    Path("more/dangling").symlink_to("nowhere")
+    Path("script").write_text("#!/usr/bin/env cat\n")
+    tree = guest_tree(["./script"], ["more"], box, box)
+    assert tree.entries["/oosbench/command"].data() == b"/root/script\0"
+    assert any(path.endswith("/bin/env") for path in tree.entries)
+    assert any(path.endswith("/bin/cat") for path in tree.entries)
+    assert f"{in_folder}/more/inner/x.txt" in tree
+    assert f"{in_folder}/more/dangling" not in tree
+
+
+@pytest.mark.parametrize(
+    ("command", "add", "told"),
+    [
+        (["no-such-program"], [], "no-such-program: there is no such program, neither on this machine nor in busybox"),
+        (["./no-such-program"], [], "./no-such-program: there is no such program"),
+        (["cat"], ["nowhere"], "--add nowhere: there is no such file"),
+        (["cat", *["x"] * 5000], [], "the command has 5001 words"),
+    ],
+)
+def test_what_cannot_go_into_the_guest_is_named(command, add, told, in_folder, box):
+    with pytest.raises(RecorderError, match=told):
+        guest_tree(command, add, box, box)
+
+
+@pytest.mark.parametrize("text", ["1", "1T", "64M", "4G", "-1G", "257M", ""])
+def test_memory_must_be_possible(text):
+    with pytest.raises(RecorderError, match=f"memory is {text}, must be 256M to 2G"):
+        memory_size(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["x.txt", "--", "true"], "must end in .npz"),
+        (["x.touch.npz", "--", "true"], "not in .touch.npz"),
+        (["no/where.npz", "--", "true"], "there is no folder"),
+        (["x.npz", "--memory", "3G", "--", "true"], "memory is 3G, must be 256M to 2G"),
+        (["x.npz", "--time-limit", "0", "--", "true"], "time limit is 0, must be above 0"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_before_anything_starts(words, told, in_folder, capsys):
+    assert main(["record", *words]) == 2
+    assert told in capsys.readouterr().err
+    assert list(in_folder.iterdir()) == []
+
+
+def test_what_is_missing_is_named_with_what_installs_it(in_folder, monkeypatch, capsys):
+    monkeypatch.setattr(needs.shutil, "which", lambda name: None)
+    assert main(["record", "x.npz", "--", "true"]) == 2
+    told = capsys.readouterr().err
+    assert "recording needs qemu-system-x86_64, gcc, ldd: apt-get install" in told
+    assert "qemu-system-x86 gcc libc6-dev" in told
+
+
+def test_without_a_kernel_package_it_says_how_to_get_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("OOSBENCH_CACHE", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RecorderError, match="apt-cache is missing; put Debian's package into"):
+        packages.kernel()
+    said = tmp_path / "apt-cache"
+    said.write_text("#!/bin/sh\necho nothing\n")
+    said.chmod(0o755)
+    with pytest.raises(RecorderError, match="apt knows no linux-image-cloud-amd64"):
+        packages.kernel()
+
+
+def test_an_old_qemu_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        build.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 0, "QEMU emulator version 5.2.0 (X)")
+    )
+    with pytest.raises(RecorderError, match=r"QEMU is 5\.2\.0 \(X\), must be 7\.2 or newer"):
+        build.qemu_version()
+
+
+def test_the_command_line_of_qemu_has_what_was_asked_for():
+    base = {"pti": False, "thp": "always", "accesses": False, "deaf": False}
+    line = " ".join(command_line(Path("k"), Path("p,q.so"), 2**30, **base))
+    assert "pti=off transparent_hugepage=always" in line
+    assert "file=p,,q.so,ram=ram,pages=262144,log=log,summary=summary" in line
+    assert "touches" not in line
+    line = " ".join(command_line(Path("k"), Path("p"), 2**28, **base | {"pti": True, "accesses": True, "thp": "never"}))
+    assert "pti=on transparent_hugepage=never" in line
+    assert line.endswith("touches=touches")
+
+
+def test_a_python_caller_gets_the_same_refusals(tmp_path):
+    with pytest.raises(RecorderError, match="there is no command"):
+        record(tmp_path / "x.npz", [])
+    with pytest.raises(RecorderError, match="thp is on, must be one of always, madvise, never"):
+        record(tmp_path / "x.npz", ["true"], thp="on")
+
+
+def test_the_log_becomes_columns(tmp_path):
+    log = np.zeros(4, ROW)
+    log["kind"] = [1, 2, 7, 8]
+    log["when"] = [10, 10, 10, 2**40]
+    log["value"] = [0, 0, 5, 7 << 12 | 0x67 | 1 << 63]
+    log["va"] = [0, 0, 2**32 - 1, 0]
+    log["level"] = [0, 4, 4, 4]
+    log.tofile(tmp_path / "log")
+    rows = rows_of(tmp_path / "log", 4)
+    assert rows["dt"].tolist() == [0, 0, 0, 2**32 - 1]
+    assert (rows["flags"][3], rows["frame"][3]) == (0x1067, 7)
+    assert (rows["page_pfn"].tolist(), rows["page_parent"].tolist()) == ([5], [-1])
+    with pytest.raises(RecorderError, match="the log holds 4 rows, the plugin wrote 5"):
+        rows_of(tmp_path / "log", 5)
+    touched = np.array([(2, 9 << 8 | 16), (4, 3 << 8 | 1), (4, 9 << 8 | 1)], TOUCHED)
+    touched.tofile(tmp_path / "touches")
+    touches = touches_of(tmp_path / "touches")
+    assert {name: column.tolist() for name, column in touches.items()} == {
+        "pos": [2, 2, 0],
+        "vpn": [1, 0, 1],
+        "kind": [16, 1, 1],
+        "vpn_table": [3, 9],
+    }
+
+
+def test_what_the_plugin_gave_up_for_is_told(tmp_path):
+    (tmp_path / "summary").write_text("error=the guest uses five-level page tables\n")
+    with pytest.raises(RecorderError, match="five-level"):
+        read_summary(tmp_path / "summary")
+
+
+# ---- the format ----
+
+
+def test_a_recording_is_written_and_read_back(tmp_path):
+    old = recordings.load("sqlite")
+    new = Recording("mine", old.rows, old.touches, 2**17 * 3, -(2**46), '{"a": 1}')
+    new.write(tmp_path / "mine.npz")
+    again = Recording.read(tmp_path / "mine.npz")
+    for name, column in old.rows.items():
+        np.testing.assert_array_equal(again.rows[name], column)
+        assert again.rows[name].dtype == column.dtype
+    for name, column in old.touches.items():
+        np.testing.assert_array_equal(again.touches[name], column)
+    assert (again.ram_pages, again.direct_map, again.about) == (2**17 * 3, -(2**46), '{"a": 1}')
+    new.write(tmp_path / "twice.npz")
+    assert (tmp_path / "twice.npz").read_bytes() == (tmp_path / "mine.npz").read_bytes()
+
+
+def test_a_recording_without_touches_removes_those_of_the_one_before(tmp_path):
+    old = recordings.load("sqlite")
+    Recording("mine", old.rows, old.touches).write(tmp_path / "mine.npz")
+    assert (tmp_path / "mine.touch.npz").is_file()
+    Recording("mine", old.rows).write(tmp_path / "mine.npz")
+    assert not (tmp_path / "mine.touch.npz").exists()
+    assert Recording.read(tmp_path / "mine.npz").touches is None
+
+
+def test_another_size_of_memory_and_another_direct_map_make_a_trace(tmp_path):
+    old = recordings.load("sqlite")
+    usual = old.trace("4k")
+    larger = Recording("sqlite", old.rows, old.touches, 2**19).trace("4k")
+    assert larger.guest_pages == 2**19 + 2048
+    assert len(larger.events) > len(usual.events) + 2**18
+    moved = Recording("sqlite", old.rows, old.touches, direct_map=-(2**46)).trace()
+    assert (moved.counts().WRITE + moved.counts().POKE) > 0
+
+
+def _spoiled(tmp_path, **columns) -> Path:
+    recordings.load("sqlite").write(tmp_path / "bad.npz")
+    with np.load(tmp_path / "bad.npz") as held:
+        np.savez(tmp_path / "bad.npz", **dict(held) | columns)
+    return tmp_path / "bad.npz"
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("version", np.array([3], "u1"), "is a recording of version 3, must be 2"),
+        ("version", np.array([2, 2], "u1"), "column 'version' has 2 elements, must have 1"),
+        ("ram_pages", np.array([0], "u4"), "ram_pages is 0, must be 1 to"),
+        ("ram_pages", np.array([2**30], "u4"), "ram_pages is 1073741824, must be 1 to"),
+        ("ram_pages", np.array([100], "u4"), "page_pfn must be below 100"),
+        ("vcpu", np.zeros(3, "u1"), "column 'vcpu' has 3 elements"),
+    ],
+)
+def test_impossible_numbers_of_the_new_columns_are_refused(column, value, told, tmp_path):
+    with pytest.raises(RecordingError, match=told):
+        Recording.read(_spoiled(tmp_path, **{column: value}))
+
+
+def test_several_vcpus_are_read_but_make_no_trace(tmp_path):
+    vcpu = np.zeros(len(recordings.load("sqlite").rows["ev"]), "u1")
+    vcpu[-1] = 1
+    recording = Recording.read(_spoiled(tmp_path, vcpu=vcpu))
+    with pytest.raises(RecordingError, match="bad: the guest had several vCPUs"):
+        recording.trace()
+
+
+# ---- the self-check ----
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bundled_recordings_pass_the_check(name, tally):
+    found = check(recordings.load(name))
+    assert found.good, str(found)
+    assert found.faults > 600
+    tally["recorded faults explained"] += found.faults
+
+
+def _without(rows: dict[str, np.ndarray], left_out: np.ndarray) -> Recording:
+    per_page = {name: column for name, column in rows.items() if name.startswith("page_")}
+    return Recording("damaged", {name: c[~left_out] for name, c in rows.items() if name not in per_page} | per_page)
+
+
+def test_the_check_notices_a_single_store_left_out():
+    """The store that mapped a page read-only: without it, the later fault on a write is none the tables explain."""
+    rows = recordings.load("gcc").rows
+    mapped = (rows["ev"] == 6) & (rows["lvl"] == 1) & (rows["flags"] & 3 == 1)
+    tried = 0
+    for fault in np.flatnonzero((rows["ev"] == 5) & (rows["lvl"] == 7))[:200:20]:
+        same = np.flatnonzero(mapped[:fault] & (rows["idx"][:fault] == (rows["va"][fault] >> 12 & 511)))
+        if len(same) == 0 or fault - same[-1] > 50:
+            continue
+        left_out = np.zeros(len(rows["ev"]), bool)
+        left_out[same[-1]] = True
+        found = check(_without(rows, left_out))
+        assert found.unexplained >= 1
+        tried += 1
+    assert tried >= 2
+
+
+@pytest.mark.parametrize("kind", [6, 7, 9], ids=["stores", "links", "unlinks"])
+def test_the_check_notices_what_is_missing(kind):
+    rows = recordings.load("forkexec").rows
+    random = np.random.default_rng(1)
+    left_out = (rows["ev"] == kind) & (random.random(len(rows["ev"])) < 0.02)
+    found = check(_without(rows, left_out))
+    if kind == 9:  # a table that is gone and not told to be is no contradiction: nothing leads to it
+        assert found.unexplained == 0
+    else:
+        assert not found.good
+        assert "row " in str(found)
+
+
+def test_the_check_notices_a_wrong_error_code():
+    rows = dict(recordings.load("sqlite").rows)
+    fault = int(np.flatnonzero(rows["ev"] == 5)[7])
+    rows["lvl"] = rows["lvl"].copy()
+    rows["lvl"][fault] ^= 1
+    found = check(Recording("wrong", rows))
+    assert (found.unexplained, found.inconsistent) == (1, 0)
+    assert f"row {fault}: fault at 0x" in found.first
+
+
+def test_check_is_a_command(in_folder, capsys):
+    assert main(["check", "sqlite"]) == 0
+    assert capsys.readouterr().out.startswith("sqlite: 666 of 666 page faults explained by the tables, 0 inconsist")
+    rows = recordings.load("sqlite").rows
+    _without(rows, rows["ev"] == 6).write("bad.npz")
+    assert main(["check", "./bad.npz"]) == 2
+    assert "./bad.npz: " in capsys.readouterr().err
+    Path("a.trace").write_text("MODE 4 1 1024 256\n")
+    assert main(["check", "./a.trace"]) == 2
+    assert "is a trace; the check is for recordings" in capsys.readouterr().err
+
+
+def test_the_panel_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(needs.shutil, "which", lambda name: None)
+    panel = RecordPanel()
+    assert "apt-get install" in panel._needs.value
+    panel.run.click()
+    assert panel.wait(20)
+    assert "recording needs qemu-system-x86_64" in panel.status.value
+
+
+def test_the_panel_refuses_a_command_that_is_none():
+    panel = RecordPanel(command="'unfinished")
+    panel.run.click()
+    assert panel.wait(20)
+    assert "No closing quotation" in panel.status.value
