@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from oosbench.recorder import missing
+
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 #: Notebook and the test that uses it; `test_notebooks.py` sees to it that none is left out.
@@ -457,7 +459,7 @@ def test_compare_policies(notebook, tmp_path):
 
 def test_bring_your_own(notebook, tmp_path):
     page = notebook("09_bring_your_own.ipynb", width=760)
-    panel = page.locator(".oos-panel")
+    panel = page.locator(".oos-panel").last
     assert panel.get_by_label("second_write").is_checked()
     panel.get_by_role("button", name="Run").click()
     assert "6 runs" in _wait_for_status(panel, "^Done")
@@ -468,3 +470,15 @@ def test_bring_your_own(notebook, tmp_path):
     assert told.startswith("trace,preset,faults,emulated_writes,")
     assert "mine,second_write," in told
     panel.screenshot(path=tmp_path / "panel.png")
+    recorder = page.locator(".oos-panel").first
+    recorder.get_by_label("File").fill(str(tmp_path / "mine.npz"))
+    recorder.get_by_role("button", name="Run").click()
+    if lacking := missing():
+        assert lacking.partition(":")[0] in _wait_for_status(recorder, "recording needs")
+        return
+    told = _wait_for_status(recorder, "^Done|oosbench: |apt-get")
+    if "mine.npz" in told:  # else there is no kernel, and the panel says how to get one
+        assert recorder.get_by_role("img").is_visible()
+        assert "page faults explained by the tables" in recorder.inner_text()
+    assert f'out="{tmp_path}/mine.npz"' in recorder.inner_text()
+    recorder.screenshot(path=tmp_path / "recorder.png")

@@ -85,8 +85,10 @@ def test_the_same_command_gives_the_same_bytes(forks, in_folder):
         assert (in_folder / name).read_bytes() == path.with_name(name).read_bytes()
 
 
-@pytest.mark.parametrize("direct_map", ["recorded", "4k"])
-@pytest.mark.parametrize("preset", oosbench.PRESETS)
+@pytest.mark.parametrize(
+    ("preset", "direct_map"),
+    [*((preset, "recorded") for preset in oosbench.PRESETS), ("oos-snapshot", "4k"), ("oos-fixed", "4k")],
+)
 def test_the_oracle_finds_nothing_in_it(preset, direct_map, forks):
     made, _ = forks
     watched = oosbench.watch(made.recording.trace(direct_map), preset)
