@@ -107,7 +107,7 @@ DEFECTS: Columns = (
     ("without", "without", "{}"),
     ("commit", "corrected in", "{}"),
 )
-DIRTY: Columns = (("dirty", "dirty entries", "{:,}"), ("ns", "ns a pass", "{:,.0f}"))
+PASSES: Columns = (("dirty", "dirty entries", "{:,}"), ("ns", "ns a pass", "{:,.0f}"))
 
 
 def readable(table: pd.DataFrame, columns: Columns = HEADLINE) -> pd.DataFrame:

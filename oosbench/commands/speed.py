@@ -10,7 +10,7 @@ from ..bench import ORIGINAL, PARTS, Bench, bench
 from ..growth import GROWTHS, growth
 from ..output import whole_file
 from ..presets import PRESETS
-from ..report import DIRTY, PIECES, SPEED, table_text
+from ..report import PASSES, PIECES, SPEED, table_text
 from ._options import Bar, Command, write
 
 
@@ -33,7 +33,7 @@ def _told(found: Bench) -> list[str]:
     if len(found.traces):
         told.append(table_text(found.traces, SPEED))
     if len(found.resync):
-        told.append(table_text(found.resync, DIRTY, None))
+        told.append(table_text(found.resync, PASSES, None))
     labels = {
         "parse_lines_per_s": "text parsed        {:,.0f} lines/s",
         "compile_s": "compile, once      {:.1f} s",
