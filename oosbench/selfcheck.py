@@ -136,7 +136,7 @@ class _Replay:
         self._due.clear()
 
     def _entry(self, kind: int, page: int, level: int, index: int, value: int) -> None:
-        frame = self._pfn[page]
+        frame = self._pfn[page] if page < len(self._pfn) else -1
         if self._live.get(frame) != page or (kind == rules.ROW_WRITE and self._levels[page] != level):
             self._blame("inconsistent", f"page {page} is no L{level} table now")
             return

@@ -348,6 +348,32 @@ def test_the_check_notices_a_wrong_error_code():
     assert f"row {fault}: fault at 0x" in found.first
 
 
+def test_whatever_is_in_a_recording_the_check_says_so_and_does_not_fail(tmp_path):
+    random = np.random.default_rng(7)
+    for _ in range(30):
+        rows = {name: column.copy() for name, column in recordings.load("sqlite").rows.items()}
+        for column in ("ev", "page", "lvl", "idx", "flags", "frame", "va"):
+            at = random.integers(0, len(rows["ev"]), 40)
+            rows[column][at] = random.integers(0, 2 ** (8 * rows[column].itemsize) - 1, 40, rows[column].dtype)
+        recording = Recording("damaged", rows)
+        recording.write(tmp_path / "damaged.npz")
+        try:
+            found = check(Recording.read(tmp_path / "damaged.npz"))
+        except RecordingError:
+            rows["ev"] = recordings.load("sqlite").rows["ev"]
+            rows["page"] = recordings.load("sqlite").rows["page"]
+            found = check(Recording("damaged", rows))
+        assert not found.good
+
+
+def test_what_made_a_recording_must_be_told_well(in_folder, capsys):
+    old = recordings.load("sqlite")
+    for text in ("no json", "[1]", '{"command": 3}'):
+        Recording("mine", old.rows, about=text).write("mine.npz")
+        assert main(["check", "./mine.npz"]) == 2
+        assert "./mine.npz: what made it is not told" in capsys.readouterr().err
+
+
 def test_check_is_a_command(in_folder, capsys):
     assert main(["check", "sqlite"]) == 0
     assert capsys.readouterr().out.startswith("sqlite: 666 of 666 page faults explained by the tables, 0 inconsist")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 
@@ -93,14 +94,18 @@ def _check(options: argparse.Namespace) -> None:
             raise RecordingError(f"{name}: {found}")
         print(f"{name}: {found}")
         if recording.about:
-            _tell(json.loads(recording.about))
+            _tell(name, recording.about)
 
 
-def _tell(about: dict[str, object]) -> None:
-    on = ", ".join(f"{name} {about[name]}" for name in ("memory", "thp"))
-    print(f"  ran: {' '.join(about['command'])} ({on}{', page-table isolation' if about['pti'] else ''})")
-    print(f"  while it ran: {_figures(about)}")
-    print(f"  {_reproduces(about)}")
+def _tell(name: str, text: str) -> None:
+    try:
+        about = json.loads(text)
+        on = f"memory {about['memory']}, huge pages {about['thp']}{', page-table isolation' if about['pti'] else ''}"
+        told = [f"ran: {shlex.join(about['command'])} ({on})", f"while it ran: {_figures(about)}", _reproduces(about)]
+    except (ValueError, KeyError, TypeError):
+        raise RecordingError(f"{name}: what made it is not told as a recorder tells it") from None
+    for line in told:
+        print(f"  {line}")
 
 
 def add(command: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tarfile
@@ -56,7 +57,7 @@ def _extracted(archive: Path, member: str, into: Path) -> Path | None:
         for item in tar:
             if item.isfile() and re.fullmatch(member, item.name):
                 path = into / Path(item.name).name
-                partial = into / f".{path.name}.part"
+                partial = into / f".{path.name}.{os.getpid()}.part"
                 partial.write_bytes(tar.extractfile(item).read())
                 partial.chmod(0o755)
                 partial.replace(path)
