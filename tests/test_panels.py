@@ -154,11 +154,15 @@ def test_the_cost_panel_follows_its_prices_without_a_run():
     panel.processor.value = "Haswell"
     assert panel.prices["snapshot_copy"].value == 256
     assert panel.priced().name == "Haswell"
-    at_256 = panel.table.net_cycles[0]
+    assert panel.wait(20)
+    at_256, pictures = panel.table.net_cycles[0], (panel._tornado.value, panel._curve.value)
     panel.prices["snapshot_copy"].value = 1256
     assert panel.table.net_cycles[0] == pytest.approx(at_256 - 1000 * 146)
     assert panel.priced().name == "Haswell, changed"
     assert cheap > 0
+    assert panel.wait(20)
+    assert panel._tornado.value != pictures[0], "the pictures follow the answer"
+    assert panel._curve.value != pictures[1]
     assert 'alt="Tornado chart: ' in panel._tornado.value
     assert 'alt="Line chart: ' in panel._curve.value
 

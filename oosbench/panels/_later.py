@@ -26,7 +26,8 @@ class Later:
         with self._lock:
             self._wanted = work
             if self._thread is None:
-                self._thread = threading.Thread(target=self._do, daemon=True)
+                # No daemon: one that draws while the interpreter ends takes it down.
+                self._thread = threading.Thread(target=self._do)
                 self._thread.start()
 
     def wait(self, timeout: float | None = None) -> bool:

@@ -113,7 +113,9 @@ class CostPanel(Panel):
             self._pair = pair
             if chosen == NAME and self._base is not self._here:
                 self._use(self._here)
-            return self._redraw()
+            told = self._answer()
+            self._draw()
+            return told
 
         return show
 
@@ -144,17 +146,22 @@ class CostPanel(Panel):
     def _reprice(self) -> None:
         if self._pair is not None and not self._setting:
             try:
-                self.status.value = self._redraw()
+                self.status.value = self._answer()
+                self.soon(self._draw)  # the pictures take longer than the answer
             except CostError as error:
                 self.complain(error)
 
-    def _redraw(self) -> str:
-        of = self.priced()
-        self.table = worth_of(*self._pair, [of], np.random.default_rng(0))
+    def _answer(self) -> str:
+        """Show the table at the prices in the fields; return what it says in a sentence."""
+        self.table = worth_of(*self._pair, [self.priced()], np.random.default_rng(0))
+        self._table.value = table_html(self.table, WORTH)
+        return f"Done. {verdict(self.table)}"
+
+    def _draw(self) -> None:
+        """Draw the charts at the prices in the fields."""
+        of, table = self.priced(), self.table
         decides = sensitivity(*map(tally, self._pair), of)
         curve = curves([of], draws=500)
-        self._table.value = table_html(self.table, WORTH)
-        of_curve = charts.break_even(curve, guests=self.table), charts.break_even_text(curve, guests=self.table)
+        of_curve = charts.break_even(curve, guests=table), charts.break_even_text(curve, guests=table)
         self._curve.show(drawn(*of_curve, curve))
         self._tornado.show(drawn(charts.tornado(decides), charts.tornado_text(decides), decides))
-        return f"Done. {verdict(self.table)}"
