@@ -21,6 +21,7 @@ from oosbench.__main__ import main
 from oosbench.recordings._recording import data_folder
 
 from . import golden
+from .command import OOSBENCH
 from .test_machine import USER_MAPS_ROOT
 
 T0 = str(golden.TRACES / "t0.trace.gz")
@@ -216,13 +217,8 @@ def test_interrupted_is_exit_code_130(monkeypatch, capsys, in_folder):
 
 
 def test_a_real_interrupt_ends_a_real_run(in_folder):
-    # What starts the tests may ignore interrupts, and a child inherits that: a shell's background job, say.
-    code = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from oosbench.__main__ import main; print('ready', flush=True); "
-        "sys.exit(main(['replay', 'forkexec', '--deltas', 'x.txt']))"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    words = [*OOSBENCH, "replay", "forkexec", "--deltas", "x.txt"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
     # An interrupt that falls into the loading of machine code may get lost, as any user knows who pressed it twice.
     for _ in range(10):

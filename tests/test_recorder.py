@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +19,8 @@ from oosbench.__main__ import main
 from oosbench.panels import RecordPanel
 from oosbench.recorder import missing, packages
 from oosbench.shadow.replay import OUTCOMES
+
+from .command import OOSBENCH
 
 ROOT = Path(__file__).parents[1]
 FORKS = ["sh", "-c", "i=0; while [ $i -lt 12 ]; do /bin/true; i=$((i+1)); done; echo forked $i times"]
@@ -141,9 +142,11 @@ def test_a_time_limit_is_kept(in_folder):
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_the_recorder(end, in_folder):
-    words = [sys.executable, "-m", "oosbench", "record", "x.npz", "--", *FORKS]
+    words = [*OOSBENCH, "record", "x.npz", "--", *FORKS]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    process = subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
     line = ""
     while "booting" not in line:
         line = process.stderr.readline()

@@ -7,7 +7,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -17,6 +16,8 @@ import pytest
 
 from oosbench import Design, Store, StoreError, SweepError, sweep
 from oosbench.point import run
+
+from .command import OOSBENCH
 
 DESIGN = Design(
     workloads=[{"family": "fork_exec", "events": 60_000}],
@@ -55,9 +56,8 @@ def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
 def start(design: Path, store: Path) -> subprocess.Popen:
     """Begin a sweep as a user does."""
     words = ["sweep", str(design), "--store", str(store), "--jobs", "2"]
-    code = "import sys; from oosbench.__main__ import main; sys.exit(main())"
     return subprocess.Popen(
-        [sys.executable, "-c", code, *words],
+        [*OOSBENCH, *words],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
