@@ -9,13 +9,13 @@ other sources, other folder. Several versions, and several processes, live side 
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 from pathlib import Path
 
 import numba
 
 from ._link import pipelines
+from .cache import cache_root
 
 PACKAGE = Path(__file__).parent
 # What machine code is made from: the files that import this module, and the constants they use.
@@ -45,23 +45,21 @@ def sources(package: Path = PACKAGE) -> list[Path]:
     return files
 
 
-def digest(package: Path = PACKAGE) -> str:
-    """Return 16 hex digits that change when a compiled source, Numba or Python changes."""
-    told = hashlib.sha256(f"{numba.__version__} {platform.python_version()}".encode())
+def source_digest(package: Path = PACKAGE) -> str:
+    """Return 16 hex digits that change when a compiled source changes."""
+    told = hashlib.sha256()
     for path in sources(package):
         told.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return told.hexdigest()[:16]
 
 
-def cache_folder() -> Path:
-    """Return where machine code is kept: under ``$OOSBENCH_CACHE``, else in the user's cache folder."""
-    root = os.environ.get("OOSBENCH_CACHE")
-    if root is None:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "oosbench"
-    return Path(root) / digest()
+def digest(package: Path = PACKAGE) -> str:
+    """Return 16 hex digits that change when a compiled source, Numba or Python changes."""
+    made_by = f"{source_digest(package)} {numba.__version__} {platform.python_version()}"
+    return hashlib.sha256(made_by.encode()).hexdigest()[:16]
 
 
-CACHE = cache_folder()
+CACHE = cache_root() / digest()
 _PART, _WHOLE = pipelines()
 # No division checks (the divisors are constants of the configuration), and no reference counting of arrays:
 # compiled code makes none and keeps none.

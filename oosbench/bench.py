@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from timeit import repeat
 
 import numpy as np
@@ -163,7 +164,7 @@ class _Yardstick:
 def bench_trace(source: str | Trace) -> Trace:
     """Return one of the two traces of the original by its name, or whatever `oosbench.open_trace` finds."""
     if source in ORIGINAL:
-        trace = open_trace(recordings.data_folder() / f"{source}.trace.gz")
+        trace = open_trace(recordings.data_folder() / f"{source}.trace.xz")
         return Trace.from_events(
             (trace.levels, trace.vcpus, trace.guest_pages, trace.shadow_pages), trace.events, source
         )
@@ -202,8 +203,8 @@ def _pages(found: Bench) -> None:
     d.tables[256 : 256 + _PAGES] = d.memory[:_PAGES]
     a, b = d.memory[:_PAGES], d.tables[256 : 256 + _PAGES]
     timed = {
-        "memcmp": lambda: yardstick.library_compares(a, b, _TIMES),
-        "memcpy": lambda: yardstick.library_copies(a, b, _TIMES),
+        "memcmp": lambda: yardstick.memcmp_pages(a, b, _TIMES),
+        "memcpy": lambda: yardstick.memcpy_pages(a, b, _TIMES),
         "scan": lambda: kernels.scans(d, 0, _PAGES, 256, _TIMES),
         "copy": lambda: kernels.page_copies(d, 0, _PAGES, 256, _TIMES),
     }
@@ -226,7 +227,7 @@ def _resync(found: Bench) -> None:
     domain, slot = out_of_sync("oos-snapshot", 511)
     rows = []
     for dirty in _DIRTY:
-        batch = lambda dirty=dirty: kernels.dirty_passes(domain, 0, slot, dirty, 200)  # noqa: E731
+        batch = partial(kernels.dirty_passes, domain, 0, slot, dirty, 200)
         batch()
         rows.append({"dirty": dirty, "ns": 1e9 * min(repeat(batch, number=1, repeat=10)) / 200})
     found.resync = pd.DataFrame(rows)
@@ -236,6 +237,6 @@ def _start(found: Bench) -> None:
     """Time a process that replays a tiny trace: with nothing compiled before, and then again."""
     with tempfile.TemporaryDirectory() as cache:
         command = [sys.executable, "-c", _START.format(text=_TINY)]
-        run = lambda: subprocess.run(command, check=True, env={**os.environ, "OOSBENCH_CACHE": cache})  # noqa: E731
+        run = partial(subprocess.run, command, check=True, env={**os.environ, "OOSBENCH_CACHE": cache})
         cold, warm = (repeat(run, number=1, repeat=1)[0] for _ in range(2))
     found.single["compile_s"], found.single["warm_start_s"] = cold - warm, warm

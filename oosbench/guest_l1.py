@@ -12,7 +12,7 @@ import numpy as np
 
 from .shadow.state import INVALID, MMIO_DM, Domain
 from .shadow.types import FL1_TYPE, GUEST_LEVELS, IS_L1, L1_TYPE, ORDER, OUT_OF_SYNC
-from .x86 import FRAME_MASK, PSE, RW, P
+from .x86 import PSE, RW, P, frame_in, index_in_table
 
 #: Kinds of entry, as numbers: nothing there; not present, but not empty either; present without and with RW; the two
 #: magic ones of a shadow.
@@ -46,30 +46,24 @@ def lookup(d: Domain, v: int, va: int) -> Place:
     """Return where the tables of vCPU `v`, as they are in memory, lead an address."""
     vcpu = d.vcpus[v]
     levels, table = int(vcpu.levels), int(vcpu.guest_root)
-    bits = 10 if levels == 2 else 9  # of an index
     for level in range(levels, 0, -1):
-        index = va >> 12 + bits * (level - 1) & (1 << bits) - 1
+        index = index_in_table(va, level, levels)
         entry = int(vcpu.gl3e[index & 3]) if level == levels == 3 else int(_entries(d.memory[table], levels)[index])
         if level == 1:
             return Place(table, index, _frame(d, entry))
         if not entry & P:
             return NOWHERE
         if level == 2 and entry & PSE and (levels != 2 or not vcpu.paged or vcpu.pse):
-            first, inside = frame_of(entry), va >> 12 & (1 << bits) - 1
+            first, inside = frame_in(entry), index_in_table(va, 1, levels)
             return Place(INVALID, inside, _ram(d, (first & ~1) + inside), first)
-        table = _ram(d, frame_of(entry))
+        table = _ram(d, frame_in(entry))
         if table == INVALID:
             return NOWHERE
     raise AssertionError("an L1 entry ends every walk")
 
 
-def frame_of(entry: int) -> int:
-    """Return the frame number in an entry."""
-    return entry >> 12 & FRAME_MASK
-
-
 def _frame(d: Domain, entry: int) -> int:
-    return _ram(d, frame_of(entry)) if entry & P else INVALID
+    return _ram(d, frame_in(entry)) if entry & P else INVALID
 
 
 def _ram(d: Domain, frame: int) -> int:

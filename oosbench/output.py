@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,13 +33,17 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
 
 @contextmanager
 def text_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """Open `path` as `whole_file` does; what is written to a name that ends in ``.gz`` is compressed by gzip.
+    """Open `path` as `whole_file` does; to a name that ends in ``.gz`` or ``.xz`` text is written packed.
 
     The same text gives the same bytes.
     """
     with whole_file(path) as file:
-        if Path(path).suffix != ".gz":
+        suffix = Path(path).suffix
+        if suffix == ".gz":
+            with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+                yield packed
+        elif suffix == ".xz":
+            with lzma.open(file, "wb") as packed:
+                yield packed
+        else:
             yield file
-            return
-        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-            yield packed

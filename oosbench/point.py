@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import _jit, recordings
-from .errors import BadInput, GuestError, RecordingError, SweepError, TraceError
-from .guests import FAMILIES, OPTIONS, Workload
-from .guests.build import options_of
-from .guests.options import choose
+from .errors import BadInput, RecordingError, SweepError, TraceError
+from .guests import OPTIONS, Workload
+from .guests.generate import settled
 from .machine import Cancelled, Machine
 from .plain import canonical
 from .presets import Preset, axes
@@ -34,10 +33,7 @@ def version() -> str:
     """Return the package's version, and 16 hex digits that change with any source the machine is compiled from."""
     from . import __version__  # which is the last thing the package sets
 
-    digest = hashlib.sha256()
-    for path in _jit.sources():
-        digest.update(path.relative_to(_jit.PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return f"{__version__} {digest.hexdigest()[:16]}"
+    return f"{__version__} {_jit.source_digest()}"
 
 
 def recorded_guest(source: str, direct_map: str = "recorded", folder: Path = Path()) -> dict[str, object]:
@@ -54,7 +50,7 @@ def recorded_guest(source: str, direct_map: str = "recorded", folder: Path = Pat
         raise RecordingError(f"direct_map is {direct_map!r}, must be one of {', '.join(recordings.DIRECT_MAPS)}")
     if any(sign in source for sign in "./\\"):
         path = folder / source
-        name = path.name.removesuffix(".gz").removesuffix(".trace").removesuffix(".npz")
+        name = path.name.removesuffix(".gz").removesuffix(".xz").removesuffix(".trace").removesuffix(".npz")
     else:
         recordings.load(source)
         path, name = recordings.data_folder() / f"{source}.npz", source
@@ -71,14 +67,8 @@ def generated_guest(
     GuestError
         If a parameter is out of range, or does not go together with another.
     """
-    chosen = FAMILIES[family]
-    levels = chosen.levels[-1] if levels is None else levels
-    if levels not in chosen.levels:
-        raise GuestError(f"{family}: levels is {levels}; it exists for levels {' and '.join(map(str, chosen.levels))}")
-    kernel = [p.name for p in OPTIONS]
-    options = chosen.options | {name: value for name, value in given.items() if name in kernel}
-    own = {name: value for name, value in given.items() if name not in kernel}
-    numbers = options_of(levels, vcpus, options, family) | choose(chosen.parameters, own, family)
+    chosen, levels, options, own = settled(family, levels, vcpus, given)
+    numbers = options | own
     words = {p.name: p.choices for p in (*OPTIONS, *chosen.parameters) if p.choices}
     parameters = {name: words[name][int(n)] if name in words else n for name, n in numbers.items()}
     mode = {"family": family, "levels": levels, "vcpus": vcpus, "events": events, "seed": seed}

@@ -15,7 +15,7 @@ import numpy as np
 
 from .recordings import Recording
 from .recordings import convert as rules
-from .x86 import FRAME_MASK, NX, PFEC_I, PFEC_U, PFEC_W, PSE, RW, US, A, D, P
+from .x86 import NX, PFEC_I, PFEC_U, PFEC_W, PSE, RW, US, A, D, P, frame_in, index_in_table
 
 _CHUNK = 1 << 16
 _RUN = (rules.ROW_ROOT, rules.ROW_LINK, rules.ROW_INIT)  # new tables: they follow what makes them reachable
@@ -74,18 +74,13 @@ def check(recording: Recording, progress: Callable[[str, int, int], None] | None
     return _Replay(recording).run(progress)
 
 
-def _frame(value: int) -> int:
-    return value >> 12 & FRAME_MASK
-
-
 class _Replay:
     """The guest's page tables while a recording is replayed."""
 
     def __init__(self, recording: Recording) -> None:
         self._name, self._ram = recording.name, recording.ram_pages
         self._rows = rows = recording.rows
-        flags = rows["flags"].astype(np.int64)
-        self._values = (flags & 0xFFF) | rows["frame"].astype(np.int64) << 12 | (flags >> 12) << 63
+        self._values = recording.values
         self._pfn, self._levels = rows["page_pfn"].tolist(), rows["page_lvl"].tolist()
         self._entries: dict[int, dict[int, int]] = {}  # of each frame that is or was a table
         self._live: dict[int, int] = {}  # frame -> number of the page-table page it is
@@ -145,8 +140,8 @@ class _Replay:
             self._blame("inconsistent", f"entry {index} of page {page} has changed in more than its A and D bits")
         entries[index] = value
         level = self._levels[page]
-        if level > 1 and value & P and not (value & PSE and level < 4) and _frame(value) < self._ram:
-            self._due.append((_frame(value), level - 1))
+        if level > 1 and value & P and not (value & PSE and level < 4) and frame_in(value) < self._ram:
+            self._due.append((frame_in(value), level - 1))
 
     def _fault(self, va: int, code: int) -> None:
         rights = self._walk(va)
@@ -170,11 +165,11 @@ class _Replay:
             page = self._live.get(frame)
             if page is None or self._levels[page] != level:
                 return None
-            value = self._entries[frame].get(va >> (3 + 9 * level) & 511, 0)
+            value = self._entries[frame].get(index_in_table(va, level, 4), 0)
             if not value & P:
                 return 0
             rights = (rights & value & (P | RW | US)) | ((rights | value) & NX)
             if level == 1 or (level < 4 and value & PSE):
                 return rights
-            frame = _frame(value)
+            frame = frame_in(value)
         return rights

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .guest_l1 import GNP, MMIO, GuestL1, frame_of, kinds, slots
+from .guest_l1 import GNP, MMIO, GuestL1, kinds, slots
 from .moment import Moment
 from .shadow.state import INVALID, Domain
 from .shadow.types import NAMES, OUT_OF_SYNC, SHF_TYPES
 from .timemachine import TimeMachine
-from .x86 import NX, RW, US, A, D, P, unsigned
+from .x86 import NX, RW, US, A, D, P, frame_in, unsigned
 
 _BITS = {"P": P, "RW": RW, "US": US, "A": A, "D": D, "NX": NX}
 _KIND = ("empty", "not present", "read-only", "writable", "magic: guest not present", "magic: MMIO")
@@ -41,7 +41,7 @@ def entry_frame(d: Domain, l1: GuestL1, cell: int) -> pd.DataFrame:
             row |= {"entry": f"{unsigned(entry):#x}", "is": _KIND[kind]}
             if entry and kind not in (GNP, MMIO):
                 row |= {bit: "1" if entry & mask else "0" for bit, mask in _BITS.items()}
-                row |= {"frame": f"{frame_of(entry):#x}", "which is": _role(d, frame_of(entry))}
+                row |= {"frame": f"{frame_in(entry):#x}", "which is": _role(d, frame_in(entry))}
         rows.append(row)
     return pd.DataFrame(rows).set_index("")
 

@@ -16,7 +16,7 @@ from types import TracebackType
 
 import pandas as pd
 
-from . import _jit
+from .cache import cache_root
 from .errors import StoreError
 from .plain import canonical
 from .point import Outcome, Point
@@ -39,8 +39,8 @@ _FIRST = ("workload", "preset", "seed", "guest", "levels", "vcpus")  # columns
 
 def own_store() -> Path:
     """Return the file in the user's cache folder that keeps what panels have run."""
-    _jit.CACHE.parent.mkdir(parents=True, exist_ok=True)
-    return _jit.CACHE.parent / "sweeps.sqlite"
+    cache_root().mkdir(parents=True, exist_ok=True)
+    return cache_root() / "sweeps.sqlite"
 
 
 class Store:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import os
 import zlib
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from .x86 import LEVELS, MAX_FRAMES, PAGE_SIZE
 
 MAX_VCPUS = 64  # the original looks through all vCPUs' slots at a resync, so its cost grows with them
 MAX_SHADOW_PAGES = 2**22  # 16 GiB of shadow
+_PACKED = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": lzma.open}  # by what such files begin with
 MAX_TEXT = 4 * 2**30  # bytes of an uncompressed text trace
 _NPZ_COLUMNS = {"mode": "i8", "verbatim_line": "i8", "verbatim_text": "u1"} | {
     name: EVENT[name].str for name in EVENT.names
@@ -105,7 +107,7 @@ class Trace:
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> Trace:
-        """Read a trace from a text file, compressed by gzip or not, or from ``.npz``; and check it.
+        """Read a trace from a text file, compressed by gzip or xz or not, or from ``.npz``; and check it.
 
         Raises
         ------
@@ -116,17 +118,18 @@ class Trace:
         """
         path = Path(path)
         with path.open("rb") as file:
-            start = file.read(4)
+            start = file.read(6)
         if start.startswith(b"PK"):
             return cls._from_npz(path)
-        if not start.startswith(b"\x1f\x8b"):
+        unpack = next((opens for sign, opens in _PACKED.items() if start.startswith(sign)), None)
+        if unpack is None:
             if path.stat().st_size > MAX_TEXT:
                 raise TraceError(f"{path}: is larger than {MAX_TEXT:,} bytes")
             return cls.from_text(path.read_bytes(), str(path))
         try:
-            with gzip.open(path) as file:
+            with unpack(path) as file:
                 text = file.read(MAX_TEXT + 1)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
             raise TraceError(f"{path}: is damaged or cut short ({error})") from None
         if len(text) > MAX_TEXT:
             raise TraceError(f"{path}: unpacks to more than {MAX_TEXT:,} bytes")
@@ -146,7 +149,7 @@ class Trace:
         return cls(*columns["mode"].tolist(), events=events, name=str(path), verbatim=verbatim).validate()
 
     def write(self, path: str | os.PathLike) -> None:
-        """Write the trace: ``.npz``, text compressed by gzip (``.gz``), or text.
+        """Write the trace: ``.npz``, text packed by gzip (``.gz``) or xz (``.xz``), or text.
 
         The file appears when it is complete, and not at all if something goes wrong. The same trace gives the
         same bytes.

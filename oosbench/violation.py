@@ -26,6 +26,7 @@ _TOLD = {
     (5, 2): "the snapshot page of slot {index} is one of vCPU {found} as well",
     (6, 0): "its type count is {found}; {expected} entries map it writable",
     (6, 1): "it has {found} references; entries, shadows and roots make {expected}",
+    (6, 2): "its shadow counts {found} present entries, it has {expected}",
     (7, 0): "its shadow has {found} references; upper entries, pin and roots make {expected}",
     (7, 1): "its shadow remembers an upper entry, {found:#x}, that does not point to it",
     (8, 0): "its shadow is in chain {found} of the hash, it must be {expected}",

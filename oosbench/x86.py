@@ -43,24 +43,26 @@ def entry_size(levels: int) -> int:
     return 4 if levels == 2 else 8
 
 
-bytes_of_entry = jit(entry_size)  # for compiled code
+bytes_of_entry = jit(entry_size)  # for compiled code, which Python cannot call
 
 FRAME_MASK = (1 << 40) - 1  # of a frame number: bits 12 to 51 of an entry
 _LOW = 0xFFFFFFFF
 
 
-@jit
-def frame_of(entry):
+def frame_in(entry: int) -> int:
     """Return the frame number in a page-table entry, the guest's or a shadow's."""
     return (entry >> 12) & FRAME_MASK
 
 
-@jit
-def guest_index(va, level, levels):
+def index_in_table(va: int, level: int, levels: int) -> int:
     """Return the index of `va` in a guest table of `level`, in paging with `levels` levels."""
     if levels == 2:
         return (va >> (2 + 10 * level)) & 1023
     return (va >> (3 + 9 * level)) & 511
+
+
+frame_of = jit(frame_in)
+guest_index = jit(index_in_table)
 
 
 @jit

@@ -51,7 +51,7 @@ def walks(tables, r, times):
 
 
 @entry
-def library_compares(a, b, times):
+def memcmp_pages(a, b, times):
     """Compare pages, int64[n, 512] each, with the C library, all in turn so many times; return how many differ."""
     differ = 0
     for _ in range(times):
@@ -61,7 +61,7 @@ def library_compares(a, b, times):
 
 
 @entry
-def library_copies(a, b, times):
+def memcpy_pages(a, b, times):
     """Copy pages `a` to `b` with the C library, all in turn so many times."""
     for _ in range(times):
         for i in range(len(a)):
@@ -72,4 +72,4 @@ def warm(pages: np.ndarray) -> None:
     """Compile what is here; `pages` is any int64[n, 512]."""
     tables = np.zeros(TABLES * 512, np.uint64)
     walks(tables, np.uint64(fill(tables, np.uint64(SEED))), 1)
-    library_copies(pages, pages, library_compares(pages, pages, 0))
+    memcpy_pages(pages, pages, memcmp_pages(pages, pages, 0))

@@ -64,6 +64,16 @@ def recorded():
 
 
 @pytest.fixture
+def ending():
+    """Return a function that takes note of a panel, and returns it: when the test ends, so does what it does."""
+    noted = []
+    yield lambda panel: noted.append(panel) or panel
+    for panel in noted:
+        panel.stop()
+        assert panel.wait(20)
+
+
+@pytest.fixture
 def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an empty folder that is the working directory."""
     monkeypatch.chdir(tmp_path)

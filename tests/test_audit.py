@@ -122,6 +122,14 @@ def test_i2_and_i6_notice_a_writable_mapping_of_a_table_in_sync(spoiled):
     assert any(str(v) == "I2, frame 0x5: it is in sync, and mapped writable 1 times" for v in found)
 
 
+def test_i6_notices_a_wrong_count_of_present_entries(spoiled):
+    s = spoiled()
+    s.d.shadows[s.shadow(LEAF)].present += 1
+    (v,) = told(s, 6)
+    assert (v.gmfn, v.smfn, v.found) == (LEAF, s.shadow(LEAF), v.expected + 1)
+    assert str(v).endswith(f"its shadow counts {v.found} present entries, it has {v.expected}")
+
+
 def test_i3_notices_flags_that_do_not_go_together(spoiled):
     s = spoiled()
     s.d.frames[LEAF].shadow_flags &= ~OOS_MAY_WRITE

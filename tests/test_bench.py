@@ -54,10 +54,10 @@ def test_the_library_is_called_and_the_engine_looks_at_the_same_pages():
     kernels.page_copies(domain, 0, 10, 256, 1)
     copies = domain.tables[256:266]
     assert (copies == domain.memory[:10]).all()
-    assert yardstick.library_compares(domain.memory[:10], copies, 3) == 0
+    assert yardstick.memcmp_pages(domain.memory[:10], copies, 3) == 0
     copies[7, 511] ^= 1
-    assert yardstick.library_compares(domain.memory[:10], copies, 3) == 3
-    yardstick.library_copies(domain.memory[:10], copies, 1)
+    assert yardstick.memcmp_pages(domain.memory[:10], copies, 3) == 3
+    yardstick.memcpy_pages(domain.memory[:10], copies, 1)
     assert (copies == domain.memory[:10]).all()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import threading
-import time
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,8 @@ from oosbench import Cancelled, Trace, charts, dirty, report, resyncs_frame, run
 from oosbench.guests import generate
 from oosbench.panels import DirtyPanel
 from oosbench.panels import dirty as module
+
+from .slow import Slow
 
 CHARTS = ("dirty_ecdf", "dirty_causes", "dirty_runs", "dirty_against")
 
@@ -143,11 +144,8 @@ def test_the_texts_say_what_is_drawn(passes):
 
 
 @pytest.fixture
-def panel():
-    made = DirtyPanel(["sqlite"])
-    yield made
-    made.stop()
-    assert made.wait(20)
+def panel(ending):
+    return ending(DirtyPanel(["sqlite"]))
 
 
 @pytest.fixture
@@ -247,23 +245,14 @@ def test_a_trace_in_which_nothing_is_resynced_says_so():
 
 
 def test_cancel_is_heard_at_once_and_keeps_what_was_shown(ran, monkeypatch):
-    started, heed = threading.Event(), threading.Event()
-
-    def slow(names, presets, *, progress, cancelled):
-        started.set()
-        heed.wait(20)
+    def stopped(progress, cancelled):
         raise Cancelled
 
+    slow = Slow(stopped)
     monkeypatch.setattr(module, "run_each", slow)
     before = ran._table.value
     ran.run.click()
-    assert started.wait(20)
-    began = time.perf_counter()
-    ran.cancel.click()
-    assert time.perf_counter() - began < 0.2
-    assert ran.status.value.startswith("Cancelled.")
-    heed.set()
-    assert ran.wait(20)
+    slow.is_given_up(ran)
     assert ran._table.value == before
     ran.cause.value = "evict"  # what was shown can still be filtered
     assert ran.wait(60)

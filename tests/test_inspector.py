@@ -23,11 +23,8 @@ TINY = Trace.from_text(GUEST + OUT_OF_SYNC + "WRITE 0 0x10 0x0\nWRITE 0 0x800 0x
 
 
 @pytest.fixture
-def panel():
-    made = InspectorPanel(TINY)
-    yield made
-    made.stop()
-    assert made.wait(20)
+def panel(ending):
+    return ending(InspectorPanel(TINY))
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def ask(n):
 
 @pytest.fixture
 def house(tmp_path):
-    """Return a little package with the real `_jit.py`, and a caller and a callee in two files."""
+    """Return a little package with the real `_jit.py` and what it needs, and a caller and a callee in two files."""
     package = tmp_path / "house"
     package.mkdir()
     for name in _jit.COMPILED:
@@ -42,6 +42,7 @@ def house(tmp_path):
         else:
             path.mkdir()
             (path / "__init__.py").write_text("")
+    shutil.copy(PACKAGE / "cache.py", package)
     (package / "__init__.py").write_text("")
     (package / "shadow" / "callee.py").write_text(CALLEE.format(1))
     (package / "shadow" / "caller.py").write_text(CALLER)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 import pytest
@@ -11,13 +10,12 @@ from oosbench import Cancelled, recordings
 from oosbench.panels import ComparePanel, CostPanel, SweepPanel, compare
 from oosbench.panels._panel import Run
 
+from .slow import Slow
+
 
 @pytest.fixture
-def panel():
-    made = ComparePanel(names=["sqlite"])
-    yield made
-    made.stop()
-    assert made.wait(20)
+def panel(ending):
+    return ending(ComparePanel(names=["sqlite"]))
 
 
 def test_a_new_panel_says_what_to_do(panel):
@@ -76,41 +74,27 @@ def test_an_error_in_the_thread_reaches_the_reader(panel, monkeypatch):
     assert "the &lt;disk&gt; is full" in panel.status.value
 
 
-class Slow:
-    """Stands for a run that takes for ever, and heeds a request to stop only when told."""
-
-    def __init__(self):
-        self.started, self.heed = threading.Event(), threading.Event()
-
-    def __call__(self, names, presets, *, progress, cancelled):
-        self.started.set()
-        self.heed.wait(20)
-        if cancelled():
-            raise Cancelled
-        return iter(())
+def heeding(progress, cancelled):
+    """End as a run does that is asked to."""
+    if cancelled():
+        raise Cancelled
+    return iter(())
 
 
 def test_cancel_answers_at_once_and_keeps_what_was_shown(panel, monkeypatch):
     panel.run.click()
     assert panel.wait(60)
     before = panel._table.value
-    slow = Slow()
+    slow = Slow(heeding)
     monkeypatch.setattr(compare, "run_each", slow)
     panel.run.click()
-    assert slow.started.wait(20)
-    began = time.perf_counter()
-    panel.cancel.click()
-    assert time.perf_counter() - began < 0.2
-    assert panel.status.value.startswith("Cancelled.")
-    assert not panel.run.disabled
-    slow.heed.set()
-    assert panel.wait(20)
+    slow.is_given_up(panel)
     assert panel.status.value.startswith("Cancelled.")
     assert panel._table.value == before
 
 
 def test_a_run_that_was_given_up_is_heard_no_more(panel, monkeypatch):
-    slow = Slow()
+    slow = Slow(heeding)
     with monkeypatch.context() as patched:
         patched.setattr(compare, "run_each", slow)
         panel.run.click()
@@ -181,11 +165,8 @@ def test_this_machine_is_measured_in_a_run():
 
 
 @pytest.fixture
-def knobs(tmp_path):
-    made = SweepPanel(["sqlite"], axes={"oos_slots": "2, 3"}, store=tmp_path / "panel.sqlite")
-    yield made
-    made.stop()
-    assert made.wait(20)
+def knobs(tmp_path, ending):
+    return ending(SweepPanel(["sqlite"], axes={"oos_slots": "2, 3"}, store=tmp_path / "panel.sqlite"))
 
 
 def test_the_sweep_panel_runs_what_is_not_known_and_shows_any_metric(knobs):

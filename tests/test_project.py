@@ -23,7 +23,7 @@ PACKAGE = ROOT / "oosbench"
 
 # Ground floor first. A file may import from those before it, and from its own room.
 FLOORS = [
-    ["_link", "_reference", "errors", "output", "plain", "sampling"],
+    ["_link", "_reference", "cache", "errors", "output", "plain", "sampling"],
     ["_jit"],
     ["x86", "presets", "columns"],
     ["events"],

@@ -13,7 +13,7 @@ from oosbench import Trace, TraceError, open_trace
 TEXT = "# small\nMODE 4 1 16 256\nPOKE 0x1000 0x2067\nCR3 0 0x1000\nWRITE 0 0x0 0x1 8 u\nBLOW"
 
 
-@pytest.mark.parametrize("end", ["trace", "trace.gz", "npz"])
+@pytest.mark.parametrize("end", ["trace", "trace.gz", "trace.xz", "npz"])
 def test_a_trace_written_and_read_is_the_same(tmp_path, end):
     path = tmp_path / f"small.{end}"
     Trace.from_text(TEXT).write(path)
@@ -31,7 +31,7 @@ def test_length_counts_events_and_counts_every_line():
     assert small.counts()[["POKE", "CR3", "WRITE", "BLOW"]].tolist() == [1, 1, 1, 1]
 
 
-@pytest.mark.parametrize("end", ["trace.gz", "npz"])
+@pytest.mark.parametrize("end", ["trace.gz", "trace.xz", "npz"])
 def test_a_file_cut_short_is_refused(tmp_path, end, trace):
     path = tmp_path / f"cut.{end}"
     trace("cow").write(path)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import html
 import io
-import threading
-import time
 
 import numpy as np
 import pandas as pd
@@ -18,14 +16,14 @@ from oosbench.panels import WorkloadPanel
 from oosbench.panels import workload as module
 from oosbench.panels.workload import PREVIEW
 
+from .slow import Slow
+
 
 @pytest.fixture
-def panel():
-    made = WorkloadPanel("mmap_churn", 20_000, seed=3)
+def panel(ending):
+    made = ending(WorkloadPanel("mmap_churn", 20_000, seed=3))
     assert made.wait(120)
-    yield made
-    made.stop()
-    assert made.wait(20)
+    return made
 
 
 # --- the pieces ----------------------------------------------------------------------------------------------------
@@ -192,24 +190,17 @@ def test_where_it_cannot_be_saved(panel, tmp_path):
 
 
 def test_cancel_is_heard_at_once_and_keeps_what_was_shown(panel, monkeypatch):
-    started, heed = threading.Event(), threading.Event()
-
-    def slow(name, events, progress, **more):
-        started.set()
-        heed.wait(20)
+    def going_on(progress, **more):
         progress(1, 2)
         raise AssertionError("it was to stop")
+
+    slow = Slow(going_on)
 
     monkeypatch.setattr(module, "generate", slow)
     before = panel._pictures[1].value
     panel.run.click()
-    assert started.wait(20)
+    assert slow.started.wait(20)
     panel.seed.value = 9  # no preview takes the place of what is being made
-    began = time.perf_counter()
-    panel.cancel.click()
-    assert time.perf_counter() - began < 0.2
-    assert panel.status.value.startswith("Cancelled.")
-    heed.set()
-    assert panel.wait(20)
+    slow.is_given_up(panel)
     assert panel.trace is None
     assert panel._pictures[1].value == before or "preview" in panel.status.value

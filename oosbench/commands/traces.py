@@ -104,7 +104,7 @@ def add(command: Command) -> None:
     from_recording(sub)
     sub = command("generate", _generate, "make a trace of a generated workload")
     sub.add_argument("family", metavar="FAMILY", help="see 'list'; its parameters are in 'list --json'")
-    sub.add_argument("out", metavar="OUT", help="text, gzip (.gz) or .npz, by its name")
+    sub.add_argument("out", metavar="OUT", help="text, packed text (.gz, .xz) or .npz, by its name")
     sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of a parameter; repeatable")
     sub.add_argument("--levels", type=int, choices=LEVELS, help="of paging (default: the most that FAMILY has)")
     sub.add_argument("--vcpus", type=int, default=1, metavar="N", help="1 to 8 (default 1)")

@@ -37,6 +37,29 @@ def family(name: str) -> Family:
     return found
 
 
+def settled(
+    name: str, levels: int | None, vcpus: int, parameters: Mapping[str, object]
+) -> tuple[Family, int, dict[str, float], dict[str, float]]:
+    """Return what a workload will be: family, levels, options of the kernel and parameters of the family, as numbers.
+
+    What is not given is as the family has it.
+
+    Raises
+    ------
+    GuestError
+        If there is no such family, if it does not exist in this mode, or a parameter does not exist or is out of range.
+    """
+    chosen = family(name)
+    levels = chosen.levels[-1] if levels is None else levels
+    if levels not in chosen.levels:
+        there = " and ".join(map(str, chosen.levels))
+        raise GuestError(f"{chosen.name}: levels is {levels}; it exists for levels {there}")
+    kernels = {p.name for p in OPTIONS}
+    options = chosen.options | {key: value for key, value in parameters.items() if key in kernels}
+    own = {key: value for key, value in parameters.items() if key not in kernels}
+    return chosen, levels, options_of(levels, vcpus, options, chosen.name), choose(chosen.parameters, own, chosen.name)
+
+
 def _programs(chosen: Family, parameters: Mapping[str, float], vcpus: int) -> list[tuple[str, list[float]]]:
     """Return the family and the parameters of each program: one for each vCPU, or what a mix asks for."""
     if chosen.name != "mix":
@@ -79,20 +102,10 @@ class Workload:
         seed: int | np.random.Generator = 0,
         **parameters: object,
     ) -> None:
-        chosen = family(name)
-        levels = chosen.levels[-1] if levels is None else levels
-        if levels not in chosen.levels:
-            there = " and ".join(map(str, chosen.levels))
-            raise GuestError(f"{chosen.name}: levels is {levels}; it exists for levels {there}")
-        kernels = {p.name for p in OPTIONS}
-        options = chosen.options | {key: value for key, value in parameters.items() if key in kernels}
-        own = {key: value for key, value in parameters.items() if key not in kernels}
-        self.family = chosen
-        self.options = options_of(levels, vcpus, options, chosen.name)
-        self.parameters = choose(chosen.parameters, own, chosen.name)
+        self.family, levels, self.options, self.parameters = settled(name, levels, vcpus, parameters)
         self._rng = np.random.default_rng(seed)
         self.guest: Guest = build(levels, vcpus, self.options, self._rng)
-        programs = _programs(chosen, self.parameters, vcpus)
+        programs = _programs(self.family, self.parameters, vcpus)
         numbers = list(FAMILIES)
         self.guest.config[0].programs = len(programs)
         for k, (member, values) in enumerate(programs):
@@ -127,7 +140,7 @@ class Workload:
     def write(
         self, path: str | os.PathLike, events: int = EVENTS, progress: Callable[[int, int], None] | None = None
     ) -> None:
-        """Write its next events as a text trace (compressed by gzip if it is called ``.gz``), or as ``.npz``.
+        """Write its next events as a text trace (packed if it is called ``.gz`` or ``.xz``), or as ``.npz``.
 
         Text is written piece by piece, so it may be longer than memory. The file appears when it is complete, and
         not at all if something goes wrong.

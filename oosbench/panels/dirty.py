@@ -89,7 +89,7 @@ class DirtyPanel(Panel):
         )
         self.file = widgets.Text(
             description="Trace file", placeholder="mine.npz", continuous_update=False, layout=wide,
-            tooltip="a trace to run besides: text, gzip or npz",
+            tooltip="a trace to run besides: text, packed or not, or npz",
         )  # fmt: skip
         self.preset = widgets.Dropdown(
             options=list(dict.fromkeys([preset, *kept])), value=preset, description="Preset", layout=wide,

@@ -89,7 +89,7 @@ class WorkloadPanel(Panel):
         )
         self._pictures = [Chart("kinds"), Chart("glance", "No preview yet.")]
         self.path = widgets.Text("workload.npz", description="File", layout={"width": "320px"})
-        self.path.tooltip = "columns if it ends in .npz, compressed text if in .gz, else text"
+        self.path.tooltip = "columns if it ends in .npz, packed text if in .gz or .xz, else text"
         self.save = widgets.Button(description="Save", icon="download", tooltip="make the trace, if need be; write it")
         self.save.on_click(lambda _: self.start(self._save))
         self._build(levels or chosen.levels[-1], parameters)

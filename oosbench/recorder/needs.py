@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 from pathlib import Path
 
+from ..cache import cache_root
 from ..errors import RecorderError
 
 QEMU = "qemu-system-x86_64"
@@ -31,10 +31,7 @@ def require() -> None:
 
 
 def folder() -> Path:
-    """Return where kernels and the compiled plugin are kept: in ``$OOSBENCH_CACHE``, else the user's cache folder."""
-    root = os.environ.get("OOSBENCH_CACHE")
-    if root is None:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "oosbench"
-    path = Path(root).absolute() / "recorder"
+    """Return where kernels and the compiled plugin are kept."""
+    path = cache_root().absolute() / "recorder"
     path.mkdir(parents=True, exist_ok=True)
     return path

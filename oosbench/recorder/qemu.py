@@ -6,7 +6,6 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import RecorderError
@@ -20,16 +19,13 @@ _CONSOLE, _OUTPUT, _RAM, _LOG, _TOUCHES, _SUMMARY = "console", "output", "ram", 
 _TOLD = 12  # lines of the guest's console in a message
 
 
-@dataclass(frozen=True)
 class Files:
     """The files of a run, in a folder of their own."""
 
-    folder: Path
-
-    def __getattr__(self, name: str) -> Path:
-        if name in (_CONSOLE, _OUTPUT, _RAM, _LOG, _TOUCHES, _SUMMARY):
-            return self.folder / name
-        raise AttributeError(name)
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.console, self.output, self.ram = folder / _CONSOLE, folder / _OUTPUT, folder / _RAM
+        self.log, self.touches, self.summary = folder / _LOG, folder / _TOUCHES, folder / _SUMMARY
 
 
 def command_line(

@@ -77,6 +77,12 @@ class Recording:
         touches = read_touches(beside) if beside.is_file() else None
         return cls(name or path.stem, held.rows, touches, held.ram_pages, held.direct_map, held.about)
 
+    @property
+    def values(self) -> np.ndarray:
+        """The new entry that each row tells of, put together (int64[rows])."""
+        flags = self.rows["flags"].astype(np.int64)
+        return (flags & 0xFFF) | self.rows["frame"].astype(np.int64) << 12 | (flags >> 12) << 63
+
     def write(self, path: str | os.PathLike) -> None:
         """Write ``NAME.npz``, and ``NAME.touch.npz`` if there are touches; each appears whole or not at all."""
         write(Path(path), Held(self.rows, self.ram_pages, self.direct_map, self.about), self.touches)
@@ -166,8 +172,7 @@ def _ready(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray, in
     rows.kind, rows.level, rows.error, rows.index = columns["ev"], columns["lvl"], columns["lvl"], columns["idx"]
     rows.page = page
     rows.frame = np.append(columns["page_pfn"], 0)[page]
-    flags = columns["flags"].astype(np.int64)
-    rows.value = (flags & 0xFFF) | columns["frame"].astype(np.int64) << 12 | (flags >> 12) << 63
+    rows.value = recording.values
     rows.va = columns["va"].view(np.int64)
     table_regions = _regions_of_tables(columns)
 
