@@ -5,6 +5,7 @@ from __future__ import annotations
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 WIDTH = 7.2  # inches: 691 pixels at 96 dpi, which fits a page of 760
 _ROW = 0.42  # inches a row of a chart takes
@@ -31,6 +32,19 @@ def figure_of_rows(rows: int, title: str, subtitle: str) -> tuple[Figure, Axes]:
     axes.grid(axis="x", color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def legend_below(axes: Axes, ncols: int = 3, labelled: bool = False) -> None:
+    """Put the legend below the axes, as far from them however tall they are; `labelled` if the axis has a label."""
+    down = ScaledTranslation(0, -0.46 if labelled else -0.28, axes.figure.dpi_scale_trans)
+    axes.legend(
+        loc="upper left",
+        bbox_to_anchor=(-0.02, 0),
+        bbox_transform=axes.transAxes + down,
+        ncols=ncols,
+        frameon=False,
+        fontsize=9.5,
+    )
 
 
 def label_rows(axes: Axes, names: list[str]) -> None:

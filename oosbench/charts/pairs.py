@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from ._style import FAINT, INK, MARKERS, PALETTE, figure_of_rows, label_rows
+from ._style import FAINT, INK, MARKERS, PALETTE, figure_of_rows, label_rows, legend_below
 
 _APART = 0.15  # rows, from one marker of a row to the next
 
@@ -58,7 +58,7 @@ def pairs(
         axes.axvline(0, color=INK, linewidth=0.8)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: style.format(x)))
     axes.tick_params(colors=INK)
-    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.1), ncols=3, frameon=False, fontsize=9.5)
+    legend_below(axes)
     return figure
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from ._style import BLANK, FAINT, INK, MARKERS, PALETTE, figure_of_rows, label_rows
+from ._style import BLANK, FAINT, INK, MARKERS, PALETTE, figure_of_rows, label_rows, legend_below
 
 
 def _with_snapshot(table: pd.DataFrame) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def resync_work(table: pd.DataFrame) -> Figure:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
-        axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.1), ncols=3, frameon=False, fontsize=9.5)
+        legend_below(axes)
     return figure
 
 

@@ -26,7 +26,7 @@ def speed(traces: pd.DataFrame) -> Figure:
         `oosbench.bench.Bench.traces`.
     """
     names, series = _rows(traces)
-    subtitle = "cost of one event, in walks of four dependent loads timed in the same run"
+    subtitle = "an event, in walks of a yardstick timed beside it"
     return pairs(names, series, "How fast the engine is", subtitle, "{:g}")
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from ._style import FAINT, INK, MARKERS, PALETTE, WIDTH, figure_of_rows
+from ._style import FAINT, INK, MARKERS, PALETTE, WIDTH, figure_of_rows, legend_below
 
 _EVEN = 12  # values of an axis up to which each gets the same room
 _COLOURS = matplotlib.colormaps["cividis"]
@@ -56,7 +56,7 @@ def lines(table: pd.DataFrame, x: str, label: str, style: str) -> Figure:
     if len(table) and table.low.min() >= 0:
         axes.set_ylim(bottom=0)
     if len(table):
-        axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.16), ncols=3, frameon=False, fontsize=9.5)
+        legend_below(axes, labelled=True)
     return figure
 
 

@@ -7,9 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from ._style import FAINT, INK, MARKERS, PALETTE, figure_of_rows, label_rows
-
-_LEGEND = {"frameon": False, "fontsize": 9.5}
+from ._style import FAINT, INK, MARKERS, PALETTE, figure_of_rows, label_rows, legend_below
 
 
 def _percent(axis) -> None:
@@ -46,7 +44,7 @@ def worth(table: pd.DataFrame) -> Figure:
     label_rows(axes, guests)
     _percent(axes.xaxis)
     axes.set_xlabel("saved; left of zero the snapshot costs more than it saves", fontsize=9.5, color=INK)
-    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.16), ncols=3, **_LEGEND)
+    legend_below(axes, labelled=True)
     return figure
 
 
@@ -116,7 +114,7 @@ def break_even(
     _percent(axes.yaxis)
     axes.set_xlabel("entries compared per snapshot: entries present times content passes (logarithmic)", fontsize=9.5)
     axes.set_ylabel("dirty, of those compared", fontsize=9.5)
-    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.14), ncols=3, **_LEGEND)
+    legend_below(axes, labelled=True)
     return figure
 
 
@@ -164,7 +162,7 @@ def tornado(table: pd.DataFrame, most: int = 9) -> Figure:
     axes.tick_params(axis="y", labelsize=8.5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1e6:g} M"))
     axes.set_xlabel(f"net cycles saved ({table.attrs['trace']} on {table.attrs['processor']})", fontsize=9.5, color=INK)
-    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.12), ncols=2, **_LEGEND)
+    legend_below(axes, ncols=2, labelled=True)
     return figure
 
 
