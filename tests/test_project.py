@@ -208,7 +208,7 @@ def test_the_makefile_says_what_is_missing(tmp_path):
 def test_no_path_of_a_machine_and_no_registry_is_named():
     forbidden = re.compile(r"/(?:work|home|root)/|py" + r"pi\.org|npm" + r"js\.")
     names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
-    texts = [ROOT / name for name in names if not name.endswith((".gz", ".npz", ".png"))]
+    texts = [ROOT / name for name in names if not name.endswith((".gz", ".xz", ".npz", ".png"))]
     assert {path.name for path in texts if path.is_file() and forbidden.search(path.read_text())} <= {"test_project.py"}
 
 
