@@ -88,9 +88,10 @@ def box(tmp_path):
 
 def test_a_command_brings_its_libraries_and_arguments_along(in_folder, box):
     Path("data.txt").write_text("seven")
-    tree = guest_tree(["cat", "data.txt", "no-such-file"], [], box, box)
+    program = "print 1; " * 100  # too long for the name of a file
+    tree = guest_tree(["cat", "data.txt", "no-such-file", program], [], box, box)
     words = tree.entries["/oosbench/command"].data().split(b"\0")
-    assert words[1:] == [b"data.txt", b"no-such-file", b""]
+    assert words[1:] == [b"data.txt", b"no-such-file", program.encode(), b""]
     assert words[0].decode().endswith("/cat")
     assert tree.entries[f"{HOME}/data.txt"].data() == b"seven"
     assert any("libc.so" in path for path in tree.entries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -63,7 +64,7 @@ def guest_tree(
     applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
     words = [_program(tree, command[0], {*applets, "busybox"}), *command[1:]]
     for word in command[1:]:
-        if word and not word.startswith("-") and len(word) < 4096 and Path(word).is_file():
+        if not word.startswith("-") and os.path.isfile(word):  # Path.is_file fails on a word too long for a name
             tree.argument(word)
     _tools(tree, busybox, applets)
     text = "".join(f"{word}\0" for word in words).encode()
