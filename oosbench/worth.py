@@ -61,15 +61,18 @@ def net_draws(
 
 
 def worth_of(
-    without: Result, with_it: Result, of: Sequence[Processor], rng: np.random.Generator, draws: int = DRAWS
+    without: Result, with_it: Result, of: Sequence[Processor], seed: int = 0, draws: int = DRAWS
 ) -> pd.DataFrame:
-    """Return the rows of `worth` for one guest, one row per processor."""
+    """Return the rows of `worth` for one guest, one row per processor.
+
+    Each row draws its prices from the same `seed`, so that no range depends on what else is asked.
+    """
     c = with_it.counters
     pair = tally(without), tally(with_it)
     rows = []
     for one in of:
         saved = float(net(*pair, one).sum())
-        low, high = np.percentile(net_draws(*pair, one, rng, draws), RANGE)
+        low, high = np.percentile(net_draws(*pair, one, np.random.default_rng(seed), draws), RANGE)
         before = float(cost(pair[0], one).cycles["total"])
         rows.append(
             {
@@ -148,9 +151,9 @@ def worth(
     chosen = [processor(one) for one in (processors() if of is None else of)]
     pair = [find_preset(without), find_preset(with_it)]
     results = run_each(sources, pair, direct_map=direct_map, progress=progress, cancelled=cancelled)
-    rng = np.random.default_rng(0) if rng is None else rng
+    seed = 0 if rng is None else int(rng.integers(2**63))
     # Two results come for each source, in the order of the presets.
-    return pd.concat([worth_of(before, next(results), chosen, rng, draws) for before in results], ignore_index=True)
+    return pd.concat([worth_of(before, next(results), chosen, seed, draws) for before in results], ignore_index=True)
 
 
 def verdict(table: pd.DataFrame) -> str:

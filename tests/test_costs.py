@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -31,6 +33,7 @@ from oosbench.shadow import counters as ctr
 from oosbench.worth import WITH, WITHOUT, net, sensitivity, verdict, worth
 
 PUBLISHED = pd.read_csv(recordings.data_folder() / "published_numbers.csv", index_col="id")
+README = Path(__file__).parents[1] / "README.md"
 PRICES = pd.read_csv(recordings.data_folder() / "prices.csv", keep_default_na=False)
 
 
@@ -140,7 +143,7 @@ def test_a_cost_is_the_sum_of_counters_times_prices(pair):
 
 
 def test_the_answer_on_every_recording():
-    table = worth(recordings.bundled().index)
+    table = worth(recordings.studied())
     assert len(table) == 5 * 10
     one = table.drop_duplicates("recording").set_index("recording")
     assert (one.propagations_avoided == one.compared - one.dirty).all()
@@ -150,10 +153,29 @@ def test_the_answer_on_every_recording():
     assert table.net_us.to_numpy() == pytest.approx(
         [row.net_cycles / (1000 * processor(row.processor).ghz) for row in table.itertuples()]
     )
-    assert table.equals(worth(recordings.bundled().index)), "the same prices are drawn each time"
+    assert table.equals(worth(recordings.studied())), "the same prices are drawn each time"
     assert verdict(table).startswith("The snapshot pays on all of 5 guests and 10 processors, whatever the prices")
     told = charts.worth_text(table[table.processor == "Merom"])
     assert f"gcc: Merom {table.share[(table.recording == 'gcc') & (table.processor == 'Merom')].item():.1%}" in told
+
+
+def test_the_readme_tells_what_it_is_worth():
+    readme = README.read_text()
+    rows = re.findall(
+        r"^\| (\w+) \| ([\d,]+) \| ([\d,]+) \| ([\d.]+) M \| ([\d.]+) to ([\d.]+) M \| ([\d.]+) % \| ([\d.]+) % \|$",
+        readme,
+        re.M,
+    )
+    assert [row[0] for row in rows] == ["gcc", "python", "sqlite", "forkexec", "redis"]
+    table = worth(recordings.studied()).set_index(["recording", "processor"])
+    for name, *told in rows:
+        there, later = table.loc[(name, "Core 2 6420")], table.share[(name, "Broadwell")]
+        cycles = there[["net_cycles", "net_cycles_low", "net_cycles_high"]] / 1e6
+        right = [there.propagations_avoided, there.snapshot_copies, *cycles, 100 * there.share, 100 * later]
+        assert told == [f"{a:,.{len(text.partition('.')[2])}f}" for a, text in zip(right, told, strict=True)]
+    assert f"{table.share.min():.1%} to {table.share.max():.1%}".replace("%", " %") in readme
+    pair = worth(["inserts", "inserts-pti"], [processor("Core 2 6420")]).share
+    assert f"it saves {pair[1]:.1%}, not {pair[0]:.1%}".replace("%", " %") in readme
 
 
 def test_a_verdict_is_not_always_yes():

@@ -32,7 +32,7 @@ def _tell(table: pd.DataFrame, columns: Columns, json: str | None, by: str | Non
 
 
 def _worth(options: argparse.Namespace) -> None:
-    names = options.names or list(recordings.bundled().index)
+    names = options.names or recordings.studied()
     of = list(processors()) if options.processor is None else [_find(options.processor)]
     with Bar() as bar:
         table = worth(names, of, direct_map=options.direct_map, progress=bar)
@@ -64,7 +64,7 @@ def _calibrate(options: argparse.Namespace) -> None:
 def add(command: Command) -> None:
     """Add the commands of this file."""
     sub = command("worth", _worth, "say what the snapshot is worth on recordings or traces")
-    sub.add_argument("names", nargs="*", metavar="NAME|FILE", help=f"{SOURCE} (default: all bundled recordings)")
+    sub.add_argument("names", nargs="*", metavar="NAME|FILE", help=f"{SOURCE} (default: the five studied recordings)")
     sub.add_argument("--processor", metavar="P", help=f"{_PROCESSOR} (default: all there are prices for)")
     sub.add_argument("--json", metavar="FILE", help="write the rows as JSON; '-' prints them")
     from_recording(sub)

@@ -20,7 +20,7 @@ from ._options import MACHINE, SOURCE, Bar, Command, from_recording, write
 
 
 def _compare(options: argparse.Namespace) -> None:
-    names = options.names or list(recordings.bundled().index)
+    names = options.names or recordings.studied()
     presets = options.presets.split(",")
     for name in presets:
         preset(name)
@@ -68,7 +68,7 @@ def _warm(options: argparse.Namespace) -> None:
 def add(command: Command) -> None:
     """Add the commands of this file."""
     sub = command("compare", _compare, "replay traces on machines of several presets, and set them side by side")
-    sub.add_argument("names", nargs="*", metavar="NAME", help=f"{SOURCE} (default: all bundled recordings)")
+    sub.add_argument("names", nargs="*", metavar="NAME", help=f"{SOURCE} (default: the five studied recordings)")
     sub.add_argument(
         "--presets", default=",".join(PRESETS_TO_COMPARE), metavar="P,...", help=f"{MACHINE}; default: %(default)s"
     )

@@ -44,7 +44,7 @@ def table(progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
         {"guest": name} | {kind: value(row) if row else float("nan") for kind, row in zip(KINDS, ids, strict=True)}
         for name, ids in BOOTS.items()
     ]
-    guests = {f"recorded {name}": name for name in recordings.bundled().index}
+    guests = {f"recorded {name}": name for name in recordings.studied()}
     for family in _FAMILIES:
         for isolation, told in enumerate(("", ", isolated")):
             guests[f"generated {family}{told}"] = generate(family, _EVENTS, levels=4, seed=1, isolation=isolation)

@@ -39,7 +39,7 @@ def table(progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
     """
     systems = ("emulate", WITHOUT, WITH)
     tallies = {name: [] for name in systems}
-    names = recordings.bundled().index
+    names = recordings.studied()
     for i, result in enumerate(run_each(names, systems)):
         tallies[result.preset.name].append(tally(result))
         if progress is not None:

@@ -55,7 +55,7 @@ def histogram(result: Result) -> np.ndarray:
 def table(progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
     """Return one row per guest: CR3 loads by resyncs, columns "0" to "16" and "17+"."""
     two = [generate(family, _EVENTS, vcpus=2, seed=1) for family in ("fork_exec", "threads")]
-    guests = [*recordings.bundled().index, *two]
+    guests = [*recordings.studied(), *two]
     columns = [*map(str, range(most())), f"{most()}+"]
     rows = []
     for i, result in enumerate(run_each(guests, ["oos-snapshot"])):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import ipywidgets as widgets
-import numpy as np
 
 from .. import charts, recordings
 from ..breakeven import curves
@@ -153,7 +152,7 @@ class CostPanel(Panel):
 
     def _answer(self) -> str:
         """Show the table at the prices in the fields; return what it says in a sentence."""
-        self.table = worth_of(*self._pair, [self.priced()], np.random.default_rng(0))
+        self.table = worth_of(*self._pair, [self.priced()])
         self._table.value = table_html(self.table, WORTH)
         return f"Done. {verdict(self.table)}"
 

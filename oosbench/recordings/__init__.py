@@ -7,3 +7,4 @@ from ._recording import Recording as Recording
 from ._recording import bundled as bundled
 from ._recording import data_folder as data_folder
 from ._recording import load as load
+from ._recording import studied as studied

@@ -29,8 +29,16 @@ def data_folder() -> Path:
 
 
 def bundled() -> pd.DataFrame:
-    """Return the bundled recordings: by name, the workload, and the checksum of the trace made from it."""
+    """Return the bundled recordings: by name, workload, whether the `original` code ran it, checksum of its trace."""
     return pd.read_csv(data_folder() / "recordings.csv", index_col="recording")
+
+
+def studied() -> list[str]:
+    """Return what studies go over when they are told no names: the recordings that the original C code has run, too.
+
+    Each is of another program; the other ones come in pairs that differ in one setting of the kernel.
+    """
+    return list(bundled().index[bundled().original])
 
 
 @dataclass(frozen=True, eq=False)
