@@ -110,6 +110,19 @@ DEFECTS: Columns = (
 PASSES: Columns = (("dirty", "dirty entries", "{:,}"), ("ns", "ns a pass", "{:,.0f}"))
 
 
+def columns_of(table: pd.DataFrame) -> Columns:
+    """Return how a table without columns of its own is shown: names in words, numbers with separators."""
+    styles = {}
+    for name, column in table.items():
+        if not pd.api.types.is_numeric_dtype(column) or name == "year":
+            styles[name] = "{}"
+        elif pd.api.types.is_integer_dtype(column):
+            styles[name] = "{:,}"
+        else:
+            styles[name] = "{:,.0f}" if column.abs().max() >= 1000 else "{:,.4g}"
+    return [(name, str(name).replace("_", " "), style) for name, style in styles.items()]
+
+
 def readable(table: pd.DataFrame, columns: Columns = HEADLINE) -> pd.DataFrame:
     """Return a table with column names and numbers as people read them; columns it does not have are left out."""
     shown = {

@@ -158,20 +158,24 @@ def worth(
 
 def verdict(table: pd.DataFrame) -> str:
     """Return in one sentence what a table of `worth` says."""
-    guests, machines = table.recording.nunique(), table.processor.nunique()
+    guests, machines, cases = table.recording.nunique(), table.processor.nunique(), len(table)
     of = f"{guests} guest{'s' * (guests != 1)} and {machines} processor{'s' * (machines != 1)}"
+    on = f"all of {of}" if cases != 1 else f"{table.recording.iloc[0]} at the prices of {table.processor.iloc[0]}"
     saves = (table.net_cycles > 0).sum()
     surely = (table.net_cycles_low > 0).sum()
     least, most = (f"{share:.1%}" for share in (table.share.min(), table.share.max()))
     share = f"{least if least == most else f'{least} to {most}'} of what shadow paging costs there"
-    if surely == len(table):
-        return f"The snapshot pays on all of {of}, whatever the prices within their ranges: it saves {share}."
-    if saves == len(table):
+    if surely == cases:
+        return f"The snapshot pays on {on}, whatever the prices within their ranges: it saves {share}."
+    if saves == cases:
         return (
-            f"The snapshot pays on all of {of}, {share}; in {len(table) - surely} of {len(table)} cases "
+            f"The snapshot pays on {on}, {share}; in {cases - surely} of {cases} case{'s' * (cases != 1)} "
             "prices at the wrong end of their ranges could turn that round."
         )
-    return f"The snapshot pays in {saves} of {len(table)} cases of {of}, in {surely} whatever the prices: {share}."
+    if cases == 1:
+        adds = f"it adds {-table.share.iloc[0]:,.1%} to what shadow paging costs there"
+        return f"The snapshot does not pay on {on}: {adds}."
+    return f"The snapshot pays in {saves} of {cases} cases of {of}, in {surely} whatever the prices: {share}."
 
 
 def sensitivity(without: Tally, with_it: Tally, of: str | Processor) -> pd.DataFrame:

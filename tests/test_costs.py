@@ -180,7 +180,13 @@ def test_the_readme_tells_what_it_is_worth():
 
 def test_a_verdict_is_not_always_yes():
     dear = processor("Merom").replace(snapshot_copy=1e6)
-    assert verdict(worth(["sqlite"], [dear])).startswith("The snapshot pays in 0 of 1 cases of 1 guest and 1 processor")
+    table = worth(["sqlite"], [dear])
+    assert table.share[0] < -1
+    assert f"does not pay on sqlite at the prices of Merom, changed: it adds {-table.share[0]:,.1%} to" in verdict(
+        table
+    )
+    two = verdict(worth(["sqlite", "gcc"], [dear]))
+    assert two.startswith("The snapshot pays in 0 of 2 cases of 2 guests and 1 processor")
     assert " to " not in verdict(worth(["sqlite"], ["Merom"])).partition("saves")[2]
     doubtful = processor("Merom").replace(snapshot_copy=Price(500, 0, 1e6))
     assert "could turn that round" in verdict(worth(["sqlite"], [doubtful]))
@@ -324,7 +330,7 @@ def test_nested_paging_costs_walks_alone(table):
 def test_worth_prints_the_answer_and_leaves_rows(tmp_path, capsys):
     file = tmp_path / "w.json"
     assert run(["worth", "sqlite", "--processor", "Merom", "--json", str(file)]) == 0
-    assert "The snapshot pays on all of 1 guest and 1 processor" in capsys.readouterr().out
+    assert "The snapshot pays on sqlite at the prices of Merom, " in capsys.readouterr().out
     (row,) = json.loads(file.read_text())
     wanted = "recording compared dirty snapshot_copies propagations_avoided net_cycles net_cycles_low net_cycles_high"
     assert set(wanted.split()) | {"processor"} <= set(row)

@@ -134,7 +134,7 @@ def test_the_cost_panel_follows_its_prices_without_a_run():
     panel.run.click()
     assert panel.wait(60)
     cheap = panel.table.net_cycles[0]
-    assert panel.status.value.startswith("Done. The snapshot pays on all of 1 guest and 1 processor")
+    assert panel.status.value.startswith("Done. The snapshot pays on sqlite at the prices of Core 2 6420, ")
     panel.processor.value = "Haswell"
     assert panel.prices["snapshot_copy"].value == 256
     assert panel.priced().name == "Haswell"

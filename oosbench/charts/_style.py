@@ -34,14 +34,18 @@ def figure_of_rows(rows: int, title: str, subtitle: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def legend_below(axes: Axes, ncols: int = 3, labelled: bool = False) -> None:
-    """Put the legend below the axes, as far from them however tall they are; `labelled` if the axis has a label."""
+def legend_below(axes: Axes, ncols: int = 3, labelled: bool = False, dashed: bool = False) -> None:
+    """Put the legend below the axes, as far from them however tall they are.
+
+    `labelled` if the axis has a label; `dashed` if lines differ in their dashes, which takes room to be seen.
+    """
     down = ScaledTranslation(0, -0.46 if labelled else -0.28, axes.figure.dpi_scale_trans)
     axes.legend(
         loc="upper left",
         bbox_to_anchor=(-0.02, 0),
         bbox_transform=axes.transAxes + down,
         ncols=ncols,
+        handlelength=3.6 if dashed else None,
         frameon=False,
         fontsize=9.5,
     )

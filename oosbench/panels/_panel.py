@@ -28,6 +28,10 @@ STYLE = """<style>
 .oos-scroll th, .oos-scroll td { padding: 2px 4px; text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; border-bottom: 1px solid var(--jp-border-color2, #ccc); }
 .oos-scroll th { white-space: normal; vertical-align: bottom; }
+@media (max-width: 800px) {
+  .oos-scroll table { font-size: 11px; }
+  .oos-scroll th, .oos-scroll td { padding: 2px 3px; }
+}
 .oos-scroll tr > :nth-child(-n+2) { text-align: left; }
 .oos-panel img { border-radius: 3px; margin: 8px 0 0; }
 .oos-save button { width: auto; height: 24px; line-height: 22px; padding: 0 8px; }

@@ -11,7 +11,8 @@ import pandas as pd
 
 from ..figures import FIGURES, NOT_REPRODUCED
 from ..machine import Cancelled
-from ._manners import Chart, call, drawn
+from ..report import columns_of, table_html
+from ._manners import Chart, call, drawn, gallery
 from ._panel import STYLE, Panel, Run
 
 _EMPTY = "No figure yet. Choose one, then press Run."
@@ -49,7 +50,7 @@ class PublishedPanel(Panel):
             self.figure,
             self.buttons,
             self.status,
-            self._chart.ui,
+            gallery([self._chart]),
             self._lines,
             self._table,
             widgets.HTML(f"<details><summary>What is not reproduced, and why</summary><ul>{left_out}</ul></details>"),
@@ -76,13 +77,12 @@ class PublishedPanel(Panel):
         took = time.perf_counter() - began
         chart = drawn(figure.chart(table), figure.chart_text(table), table)
         lines = "".join(f"<dt>{line.capitalize()}</dt><dd>{html.escape(getattr(figure, line))}</dd>" for line in _LINES)
-        rows = table.to_html(index=False, border=0, float_format=lambda x: f"{x:,.4g}", na_rep="–")
 
         def show() -> str:
             self.table = table
             self._chart.show(chart)
             self._lines.value = f"<dl>{lines}</dl>"
-            self._table.value = f'<div class="oos-scroll">{rows}</div>'
+            self._table.value = table_html(table, columns_of(table))
             return f"Done: {len(table)} rows in {took:.1f} s."
 
         return show

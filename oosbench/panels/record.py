@@ -11,7 +11,7 @@ import ipywidgets as widgets
 
 from .. import charts
 from ..recorder import MEMORY, THP, Recorded, missing, record
-from ._manners import Chart, call, drawn
+from ._manners import Chart, call, drawn, gallery
 from ._panel import STYLE, Panel, Run
 
 _EMPTY = "Nothing recorded yet. Write a command, then press Run."
@@ -71,7 +71,7 @@ class RecordPanel(Panel):
             widgets.HBox([self.pti, self.accesses], layout=rows),
             self.buttons,
             self.status,
-            self._chart.ui,
+            gallery([self._chart]),
             self._told,
             self.line,
         ]

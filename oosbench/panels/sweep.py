@@ -20,7 +20,7 @@ from ..presets import PRESETS
 from ..report import sweep_chart, sweep_columns, table_html
 from ..store import Store, own_store
 from ..sweep import Pace, sweep
-from ._manners import Chart, call, drawn
+from ._manners import Chart, call, drawn, gallery
 from ._panel import STYLE, Panel, Run
 
 _EMPTY = "No run yet. Choose workloads, presets and an axis, then press Run."
@@ -101,7 +101,7 @@ class SweepPanel(Panel):
             widgets.HBox([self.seeds, self.metric], layout=row),
             self.buttons,
             self.status,
-            self._chart.ui,
+            gallery([self._chart]),
             self._table,
             self._toml,
             self.line,
