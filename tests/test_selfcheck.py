@@ -1,0 +1,140 @@
+"""The self-check on recordings made by hand, in which one thing is wrong or nothing is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from oosbench import Recording
+from oosbench.recordings import convert as rules
+from oosbench.selfcheck import check
+from oosbench.x86 import NX, PFEC_I, PFEC_P, PFEC_U, PFEC_W, PSE, RW, US, A, D, P
+
+ALL = P | RW | US
+#: Of each page-table page: frame, level, parent, index in the parent. Three are L1 tables, of 2 MiB each.
+PAGES = [(16, 4, -1, 0), (17, 3, 0, 0), (18, 2, 1, 0), (19, 1, 2, 0), (20, 1, 2, 2), (21, 1, 2, 3)]
+ENTRIES = {
+    0: {0: 17 << 12 | ALL},
+    1: {0: 18 << 12 | ALL},
+    2: {0: 19 << 12 | ALL, 1: 512 << 12 | ALL | PSE, 2: 20 << 12 | P, 3: 21 << 12 | ALL | NX},
+    3: {0: 64 << 12 | ALL, 1: 65 << 12 | P | RW, 2: 66 << 12 | P | US, 3: 67 << 12 | ALL | NX},
+    4: {0: 68 << 12 | ALL},
+    5: {0: 69 << 12 | ALL},
+}
+#: Addresses, by what their translation allows.
+FREE, SUPERVISOR, READ_ONLY, NO_FETCH, NOTHING = (page << 12 for page in range(5))
+LARGE, UNDER_SUPERVISOR, UNDER_NO_FETCH, NO_TABLE = (region << 21 for region in (1, 2, 3, 4))
+
+
+def recording(*more: tuple[int, ...], pages: list[tuple[int, ...]] = PAGES) -> Recording:
+    """Return one of a guest that loads CR3; then rows (kind, page, level, index, value, va) as given."""
+    rows = [(rules.ROW_CR3, 0, 0, 0, 0, 0), (rules.ROW_ROOT, 0, 4, 0, 0, 0)]
+    for page, entries in ENTRIES.items():
+        level, index = pages[page][1], pages[page][3]
+        rows.append((rules.ROW_LINK, page, level, index, 0, 0))
+        rows += [(rules.ROW_INIT, page, level, index, value, 0) for index, value in entries.items()]
+    kind, page, level, index, value, va = np.array([*rows, *more], object).T
+    value = value.astype("i8")
+    columns = {
+        "ev": kind.astype("u1"),
+        "dt": np.zeros(len(kind), "u4"),
+        "page": page.astype("u4"),
+        "lvl": level.astype("u1"),
+        "idx": index.astype("u2"),
+        "flags": (value & 0xFFF | (value >> 51) & 0x1000).astype("u2"),
+        "frame": (value >> 12 & 0xFFFFFFFF).astype("u4"),
+        "va": va.astype("u8"),
+        "ip_kernel": np.zeros(len(kind), bool),
+        "vcpu": np.zeros(len(kind), "u1"),
+    }
+    names = ("page_pfn", "page_lvl", "page_parent", "page_pidx")
+    columns |= {name: np.array(column) for name, column in zip(names, zip(*pages, strict=True), strict=True)}
+    return Recording("by hand", columns)
+
+
+def fault(va: int, code: int) -> tuple[int, ...]:
+    return (rules.ROW_PF, 0, code, 0, 0, va)
+
+
+def write(page: int, index: int, value: int, level: int | None = None) -> tuple[int, ...]:
+    return (rules.ROW_WRITE, page, PAGES[page][1] if level is None else level, index, value, 0)
+
+
+def test_a_recording_of_nothing_wrong_is_good():
+    found = check(recording(write(3, 4, 70 << 12 | ALL)))
+    assert found.good
+    assert (found.stores, found.tables, found.faults) == (1, 6, 0)
+
+
+@pytest.mark.parametrize(
+    ("va", "code", "explained"),
+    [
+        (NOTHING, PFEC_U, True),
+        (NOTHING, PFEC_P | PFEC_U, False),
+        (NO_TABLE, PFEC_W, True),
+        (NO_TABLE, PFEC_P | PFEC_W, False),
+        (FREE, PFEC_U, False),
+        (FREE, PFEC_P | PFEC_U | PFEC_W, False),
+        (FREE, PFEC_P | PFEC_U | PFEC_I, False),
+        (SUPERVISOR, PFEC_P | PFEC_U, True),
+        (SUPERVISOR, PFEC_P | PFEC_W, False),
+        (READ_ONLY, PFEC_P | PFEC_U | PFEC_W, True),
+        (READ_ONLY, PFEC_P | PFEC_U, False),
+        (NO_FETCH, PFEC_P | PFEC_U | PFEC_I, True),
+        (NO_FETCH, PFEC_P | PFEC_U | PFEC_W, False),
+        (LARGE, PFEC_P | PFEC_W, False),
+        (LARGE, PFEC_W, False),
+        (UNDER_SUPERVISOR, PFEC_P | PFEC_U, True),
+        (UNDER_SUPERVISOR, PFEC_P | PFEC_W, True),
+        (UNDER_SUPERVISOR, PFEC_P, False),
+        (UNDER_NO_FETCH, PFEC_P | PFEC_I, True),
+        (UNDER_NO_FETCH, PFEC_P | PFEC_U | PFEC_W, False),
+    ],
+)
+def test_a_fault_is_explained_by_what_the_walk_allows(va, code, explained):
+    found = check(recording(fault(va, code)))
+    assert (found.faults, found.unexplained, found.inconsistent) == (1, not explained, 0)
+    assert found.good == explained
+    assert (f"fault at {va:#x} with error code {code:#x}" in found.first) != explained
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([write(2, 9, 40 << 12 | ALL), fault(NOTHING, 0)], "frame 0x28, of which no L1 table is told"),
+        ([write(2, 9, 40 << 12 | ALL)], "frame 0x28, of which no L1 table is told"),
+        ([write(1, 9, 19 << 12 | ALL), fault(NOTHING, 0)], "frame 0x13, of which no L2 table is told"),
+        ([(rules.ROW_CR3, 3, 0, 0, 0, 0)], "frame 0x13, of which no L4 table is told"),
+        (
+            [(rules.ROW_ADUPD, 3, 1, 2, 66 << 12 | ALL, 0)],
+            "entry 2 of page 3 has changed in more than",
+        ),
+        ([write(3, 0, 0, level=2)], "page 3 is no L2 table now"),
+        ([(rules.ROW_UNLINK, 3, 1, 0, 0, 0), write(3, 0, 0)], "page 3 is no L1 table now"),
+    ],
+)
+def test_rows_that_contradict_those_before_are_counted(rows, told):
+    found = check(recording(*rows))
+    assert found.inconsistent == 1
+    assert told in found.first
+    assert not found.good
+
+
+def test_accessed_and_dirty_bits_are_the_hardwares():
+    assert check(recording((rules.ROW_ADUPD, 3, 1, 0, 64 << 12 | ALL | A | D, 0))).good
+
+
+def test_a_walk_through_a_page_that_is_no_table_explains_nothing():
+    found = check(recording((rules.ROW_UNLINK, 3, 1, 0, 0, 0), fault(NOTHING, 0)))
+    assert (found.unexplained, found.inconsistent) == (1, 0)
+    assert "the walk leaves what is known" in found.first
+
+
+def test_a_frame_that_becomes_a_table_again_begins_empty():
+    again = [*PAGES, (19, 1, 2, 0)]
+    rows = [(rules.ROW_UNLINK, 3, 1, 0, 0, 0), write(2, 0, 19 << 12 | ALL), (rules.ROW_LINK, 6, 1, 0, 0, 0)]
+    assert check(recording(*rows, fault(FREE, PFEC_U), pages=again)).good
+
+
+def test_memory_beyond_the_guests_holds_no_table():
+    assert check(recording(write(2, 9, 2**20 << 12 | ALL))).good
