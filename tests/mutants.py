@@ -1,8 +1,9 @@
-"""Break the shadow MMU in one place at a time, and see who notices: ``make mutants``.
+"""Break the project in one place at a time, and see who notices: ``make mutants``.
 
-Each mutant is a copy of the project with one edit. Two suites run on it, each up to its first failure: the goldens of
-the original C code, and random guests under audits and oracle, which know nothing of the original. A mutant that
-neither notices is a hole in the tests, and the exit code says so.
+Each mutant is a copy of the project with one edit. On one of the shadow MMU two suites run, each up to its first
+failure: the goldens of the original C code, and random guests under audits and oracle, which know nothing of the
+original; on one of the self-check, recordings made by hand. A mutant that no suite notices is a hole in the tests, and
+the exit code says so.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -23,10 +25,14 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 ROOT = Path(__file__).parents[1]
-SHADOW = Path("oosbench", "shadow")
+PACKAGE = Path("oosbench")
+#: What runs on a mutant, by where in the package it is.
 SUITES = {
-    "goldens": ["tests/test_conformance.py", "tests/test_behaviour.py"],
-    "random guests": ["tests/test_random_guests.py"],
+    "shadow": {
+        "goldens": ["tests/test_conformance.py", "tests/test_behaviour.py"],
+        "random guests": ["tests/test_random_guests.py"],
+    },
+    "selfcheck.py": {"by hand": ["tests/test_selfcheck.py"]},
 }
 
 
@@ -37,6 +43,11 @@ class Mutant(NamedTuple):
     file: str
     old: str
     new: str
+
+    @property
+    def place(self) -> str:
+        """Where in the package it is: a key of `SUITES`."""
+        return Path(self.file).parts[0]
 
 
 MUTANTS = [Mutant(**m) for m in tomllib.loads(Path(__file__).with_suffix(".toml").read_text())["mutant"]]
@@ -50,7 +61,7 @@ def mutate(mutant: Mutant, root: Path) -> None:
     ValueError
         If what is to be replaced is not there exactly once: the list is stale.
     """
-    path = root / SHADOW / mutant.file
+    path = root / PACKAGE / mutant.file
     text = path.read_text()
     if text.count(mutant.old) != 1:
         raise ValueError(f"{mutant.name}: found {text.count(mutant.old)} times in {mutant.file}")
@@ -64,8 +75,9 @@ def _copy(folder: Path) -> None:
     (folder / "data").symlink_to(ROOT / "data")
 
 
-def notice(mutant: Mutant | None) -> dict[str, str]:
+def notice(mutant: Mutant | None, places: Iterable[str]) -> dict[str, str]:
     """Return, for each suite, the first test that fails on a mutant; "" if none does. None is the project as it is."""
+    suites = {suite: files for place in places for suite, files in SUITES[place].items()}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _copy(folder)
@@ -73,7 +85,7 @@ def notice(mutant: Mutant | None) -> dict[str, str]:
             mutate(mutant, folder)
         environment = os.environ | {"PYTHONPATH": str(folder), "OOSBENCH_CACHE": str(folder / "cache")}
         first = {}
-        for suite, files in SUITES.items():
+        for suite, files in suites.items():
             done = subprocess.run(
                 [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *files],
                 cwd=folder,
@@ -101,7 +113,8 @@ def main() -> int:
     options = parser.parse_args()
     chosen = [m for m in MUTANTS if not options.words or any(word in m.name for word in options.words)]
     everyone = [None, *chosen]
-    runs = ThreadPoolExecutor(options.jobs).map(notice, everyone)
+    places = [{mutant.place for mutant in chosen}, *({mutant.place} for mutant in chosen)]
+    runs = ThreadPoolExecutor(options.jobs).map(notice, everyone, places)
     survivors = 0
     for mutant, first in zip(everyone, tqdm(runs, total=len(everyone), unit="mutant", disable=None), strict=True):
         if mutant is None:
