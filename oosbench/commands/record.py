@@ -10,7 +10,7 @@ import time
 
 from .. import recordings
 from ..errors import RecordingError
-from ..recorder import MEMORY, THP, TIME_LIMIT, record
+from ..recorder import MAX_VCPUS, MEMORY, THP, TIME_LIMIT, record
 from ..recordings import Recording
 from ..selfcheck import check
 from ..sources import open_source
@@ -51,6 +51,7 @@ def _record(options: argparse.Namespace) -> None:
             pti=options.pti,
             thp=options.thp,
             accesses=options.accesses,
+            vcpus=options.vcpus,
             add=options.add,
             kernel=options.kernel,
             time_limit=options.time_limit,
@@ -76,8 +77,11 @@ def _figures(about: dict[str, object]) -> str:
 
 
 def _reproduces(about: dict[str, object]) -> str:
+    told = (
+        "what made it, though no two runs are the same" if about.get("vcpus", 1) > 1 else "what reproduces it exactly"
+    )
     return (
-        f"what reproduces it exactly: kernel {about['kernel']}, QEMU {about['qemu']}, "
+        f"{told}: kernel {about['kernel']}, QEMU {about['qemu']}, "
         f"initramfs {about['initramfs']}, plugin {about['plugin']} (SHA-256)"
     )
 
@@ -100,7 +104,9 @@ def _check(options: argparse.Namespace) -> None:
 def _tell(name: str, text: str) -> None:
     try:
         about = json.loads(text)
-        on = f"memory {about['memory']}, huge pages {about['thp']}{', page-table isolation' if about['pti'] else ''}"
+        vcpus = f"{about['vcpus']} vCPUs, " if "vcpus" in about else ""
+        pti = ", page-table isolation" if about["pti"] else ""
+        on = f"{vcpus}memory {about['memory']}, huge pages {about['thp']}{pti}"
         told = [f"ran: {shlex.join(about['command'])} ({on})", f"while it ran: {_figures(about)}", _reproduces(about)]
     except (ValueError, KeyError, TypeError):
         raise RecordingError(f"{name}: what made it is not told as a recorder tells it") from None
@@ -117,6 +123,13 @@ def add(command: Command) -> None:
     sub.add_argument("--pti", action="store_true", help="page-table isolation")
     sub.add_argument("--thp", choices=THP, default=THP[0], help="transparent huge pages (default %(default)s)")
     sub.add_argument("--accesses", action="store_true", help="record first touches of pages too (OUT.touch.npz)")
+    sub.add_argument(
+        "--vcpus",
+        type=int,
+        default=1,
+        metavar="N",
+        help=f"1 to {MAX_VCPUS}; with more than one no two recordings are the same (default %(default)s)",
+    )
     sub.add_argument("--add", action="append", default=[], metavar="PATH", help="bring a file or folder; repeatable")
     sub.add_argument("--kernel", metavar="FILE", help="a Linux kernel of your own (default: Debian's, downloaded once)")
     sub.add_argument("--time-limit", type=float, default=TIME_LIMIT, metavar="S", help="seconds (default %(default)g)")

@@ -14,7 +14,7 @@ from ..events import EVENT
 from ..trace import Trace
 from ..x86 import P
 from . import convert as rules
-from ._format import DIRECT_MAP, RAM_PAGES, ROWS, TOUCHES, Held, read_rows, read_touches, write
+from ._format import DIRECT_MAP, RAM_PAGES, ROWS, TOUCHES_OF_SEVERAL, Held, read_rows, read_touches, write
 from .direct_map import extra_pages, l3_entry, root_index, small_pages
 
 SHADOW_PAGES = 4096
@@ -83,6 +83,12 @@ class Recording:
         flags = self.rows["flags"].astype(np.int64)
         return (flags & 0xFFF) | self.rows["frame"].astype(np.int64) << 12 | (flags >> 12) << 63
 
+    @property
+    def vcpus(self) -> int:
+        """How many vCPUs the guest had."""
+        touched = 0 if self.touches is None else int(self.touches["vcpu"].max(initial=0))
+        return 1 + max(touched, int(self.rows["vcpu"].max(initial=0)))
+
     def write(self, path: str | os.PathLike) -> None:
         """Write ``NAME.npz``, and ``NAME.touch.npz`` if there are touches; each appears whole or not at all."""
         write(Path(path), Held(self.rows, self.ram_pages, self.direct_map, self.about), self.touches)
@@ -93,7 +99,7 @@ class Recording:
         return cls("empty", {name: np.zeros(0, kind) for name, kind in (ROWS | {"vcpu": "u1"}).items()})
 
     def trace(self, direct_map: str = "recorded") -> Trace:
-        """Return the recording as a trace for one vCPU (rules: `oosbench.recordings.convert`).
+        """Return the recording as a trace for as many vCPUs (rules: `oosbench.recordings.convert`).
 
         The machine's own accessed and dirty bits take the place of the recorded hardware's.
 
@@ -106,12 +112,10 @@ class Recording:
         Raises
         ------
         RecordingError
-            If there is no such direct map, or the guest had several vCPUs.
+            If there is no such direct map.
         """
         if direct_map not in DIRECT_MAPS:
             raise RecordingError(f"direct map is {direct_map!r}, must be one of {', '.join(DIRECT_MAPS)}")
-        if np.any(self.rows["vcpu"]):
-            raise RecordingError(f"{self.name}: the guest had several vCPUs; recordings of one become traces")
         rows, touches, touched, keys, regions = _ready(self)
         pages, name = self.ram_pages, self.name
         head = np.zeros(0, EVENT)
@@ -132,6 +136,7 @@ class Recording:
             touches,
             touched,
             self.direct_map,
+            np.full(self.vcpus, rules.NOT_MAPPED),
             memory,
             np.full(pages, -1, np.int32),
             np.zeros(pages, np.bool_),
@@ -141,7 +146,7 @@ class Recording:
             events,
             len(head),
         )
-        return Trace(4, 1, pages, SHADOW_PAGES, events[:n].copy(), name).validate()
+        return Trace(4, self.vcpus, pages, SHADOW_PAGES, events[:n].copy(), name).validate()
 
     def describe(self) -> str:
         """Return what the recorded guest did, in a screenful: its page faults, and the summary of its trace."""
@@ -170,13 +175,14 @@ def _ready(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray, in
     page = columns["page"].astype(np.int64)
     page[page >= len(columns["page_pfn"])] = -1  # rows that belong to no table
     rows.kind, rows.level, rows.error, rows.index = columns["ev"], columns["lvl"], columns["lvl"], columns["idx"]
+    rows.vcpu = columns["vcpu"]
     rows.page = page
     rows.frame = np.append(columns["page_pfn"], 0)[page]
     rows.value = recording.values
     rows.va = columns["va"].view(np.int64)
     table_regions = _regions_of_tables(columns)
 
-    touches = recording.touches or {name: np.zeros(0, kind) for name, kind in TOUCHES.items()}
+    touches = recording.touches or {name: np.zeros(0, kind) for name, kind in TOUCHES_OF_SEVERAL.items()}
     pages = touches["vpn_table"].view(np.int64) << 28 >> 16  # 36 bits, extended by their sign
     of_row = np.where(rows.kind == rules.ROW_INVLPG, rows.va >> 21, np.append(table_regions, 0)[page])
     regions, numbers = np.unique(np.concatenate([of_row, pages >> 21]), return_inverse=True)
@@ -186,7 +192,8 @@ def _ready(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray, in
 
     ready = np.empty(len(touches["pos"]), rules.TOUCH).view(np.recarray)
     alike = np.empty(len(ready), np.int64)
-    rules.ready_touches(touches["pos"], touches["vpn"], touches["kind"], rows, pages, ready, alike)
+    columns = [touches[name] for name in ("pos", "vpn", "kind", "vcpu")]
+    rules.ready_touches(*columns, rows, pages, np.full(recording.vcpus, rules.NOT_MAPPED), ready, alike)
     ready.key, kinds = pd.factorize(alike)
     return rows, ready, touched, len(kinds), len(regions)
 
