@@ -28,8 +28,8 @@ ROWS = {"ev": "u1", "dt": "u4", "page": "u4", "lvl": "u1", "idx": "u2", "flags":
     "page_parent": "i4",
     "page_pidx": "u2",
 }
-TOUCHES = {"pos": "u4", "vpn": "u4", "kind": "u1", "vpn_table": "u8"}
-TOUCHES_OF_SEVERAL = TOUCHES | {"vcpu": "u1"}
+_TOUCHES_OF_ONE = {"pos": "u4", "vpn": "u4", "kind": "u1", "vpn_table": "u8"}
+TOUCHES = _TOUCHES_OF_ONE | {"vcpu": "u1"}
 _ADDED = {"version": "u4", "ram_pages": "u4", "direct_map": "u8", "about": "u1", "vcpu": "u1"}
 _PER_PAGE = ("page_pfn", "page_lvl", "page_parent", "page_pidx")
 
@@ -68,10 +68,9 @@ def read_rows(path: Path) -> Held:
 
 def read_touches(path: Path) -> dict[str, np.ndarray]:
     """Read ``NAME.touch.npz``."""
-    if _has(path, "vcpu"):
-        touches = read_columns(path, TOUCHES_OF_SEVERAL, RecordingError)
-    else:
-        touches = read_columns(path, TOUCHES, RecordingError)
+    several = _has(path, "vcpu")
+    touches = read_columns(path, TOUCHES if several else _TOUCHES_OF_ONE, RecordingError)
+    if not several:
         touches["vcpu"] = np.zeros(len(touches["pos"]), "u1")
     for name in ("vpn", "kind", "vcpu"):
         if len(touches[name]) != len(touches["pos"]):
@@ -94,8 +93,8 @@ def write(path: Path, held: Held, touches: dict[str, np.ndarray] | None) -> None
     if touches is None:
         beside.unlink(missing_ok=True)  # it belongs to another recording
     else:
-        several = "vcpu" in touches and np.any(touches["vcpu"])
-        _write_columns(beside, {name: touches[name] for name in (TOUCHES_OF_SEVERAL if several else TOUCHES)})
+        several = np.any(touches["vcpu"])
+        _write_columns(beside, {name: touches[name] for name in (TOUCHES if several else _TOUCHES_OF_ONE)})
     _write_columns(path, {name: held.rows[name] for name in (*ROWS, "vcpu")} | added)
 
 

@@ -14,7 +14,7 @@ from ..events import EVENT
 from ..trace import Trace
 from ..x86 import P
 from . import convert as rules
-from ._format import DIRECT_MAP, RAM_PAGES, ROWS, TOUCHES_OF_SEVERAL, Held, read_rows, read_touches, write
+from ._format import DIRECT_MAP, RAM_PAGES, ROWS, TOUCHES, Held, read_rows, read_touches, write
 from .direct_map import extra_pages, l3_entry, root_index, small_pages
 
 SHADOW_PAGES = 4096
@@ -85,9 +85,9 @@ class Recording:
 
     @property
     def vcpus(self) -> int:
-        """How many vCPUs the guest had."""
-        touched = 0 if self.touches is None else int(self.touches["vcpu"].max(initial=0))
-        return 1 + max(touched, int(self.rows["vcpu"].max(initial=0)))
+        """How many vCPUs the guest had: as many as did anything."""
+        touched = 0 if self.touches is None else self.touches["vcpu"].max(initial=0)
+        return 1 + int(max(touched, self.rows["vcpu"].max(initial=0)))
 
     def write(self, path: str | os.PathLike) -> None:
         """Write ``NAME.npz``, and ``NAME.touch.npz`` if there are touches; each appears whole or not at all."""
@@ -182,7 +182,7 @@ def _ready(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray, in
     rows.va = columns["va"].view(np.int64)
     table_regions = _regions_of_tables(columns)
 
-    touches = recording.touches or {name: np.zeros(0, kind) for name, kind in TOUCHES_OF_SEVERAL.items()}
+    touches = recording.touches or {name: np.zeros(0, kind) for name, kind in TOUCHES.items()}
     pages = touches["vpn_table"].view(np.int64) << 28 >> 16  # 36 bits, extended by their sign
     of_row = np.where(rows.kind == rules.ROW_INVLPG, rows.va >> 21, np.append(table_regions, 0)[page])
     regions, numbers = np.unique(np.concatenate([of_row, pages >> 21]), return_inverse=True)
