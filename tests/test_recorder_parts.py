@@ -13,7 +13,7 @@ import pytest
 
 from oosbench import Machine, RecorderError, Recording, RecordingError, check, recordings
 from oosbench.__main__ import main
-from oosbench.events import POKE
+from oosbench.events import ACCESS, POKE
 from oosbench.panels import RecordPanel
 from oosbench.recorder import build, memory_size, needs, packages, record
 from oosbench.recorder.contents import HOME, guest_tree
@@ -357,6 +357,43 @@ def test_a_touch_is_left_out_only_if_its_own_vcpu_made_one_alike():
     )
     assert two.events.vcpu[-2:].tolist() == [0, 1]
     assert len(two) == len(one) + 1
+
+
+def _flushed_late(before: bool, between: list[tuple[int, int]]) -> Recording:
+    """Return a page that vCPU 1 reads `before` vCPU 0 forbids to write it; rows of (kind, vCPU); and 1 writes to it."""
+    frames, levels = [10, 11, 12, 13], [4, 3, 2, 1]
+    told = [(1, 0, 0, 4, 0, 0, 0), (2, 0, 0, 4, 0, 0, 0), (10, 0, 0, 4, 0, 0, 0)]
+    for page, (level, child) in enumerate(zip(levels, [*frames[1:], 20], strict=True)):
+        told += [(7, 0, page, level, 0, 0, 0), (8, 0, page, level, int(level == 1), child << 12 | 7, 0)]
+    told += [(2, 1, 0, 4, 0, 0, 0)]
+    first = len(told)
+    told += [(6, 0, 3, 1, 1, 20 << 12 | 5, 0), *((kind, vcpu, 0, 4, 0, 0, 0x1000) for kind, vcpu in between)]
+    kind, vcpu, page, level, index, entry, va = (np.array(column) for column in zip(*told, strict=True))
+    rows = {"ev": kind, "vcpu": vcpu, "dt": 0 * kind, "page": page.astype("u4"), "lvl": level, "idx": index}
+    rows |= {"flags": entry & 0xFFF, "frame": entry >> 12, "va": va.astype("u8"), "ip_kernel": kind < 0}
+    rows |= {"page_pfn": np.array(frames, "u4"), "page_lvl": np.array(levels)}
+    rows |= {"page_parent": np.arange(-1, 3), "page_pidx": np.zeros(4, "u2")}
+    touches = {"pos": [first, len(kind) - first], "vpn": [0, 0], "kind": [16, 17], "vcpu": [1, 1], "vpn_table": [1]}
+    touches = {name: np.array(c, "u4") for name, c in touches.items()} | {"vpn_table": np.array([1], "u8")}
+    if not before:
+        touches = {n: c[-1:] for n, c in touches.items()} | {"pos": np.array([len(kind)], "u4")}
+    return Recording("late", rows, touches)
+
+
+@pytest.mark.parametrize(
+    ("before", "between", "left_out"),
+    [
+        (True, [], True),
+        (True, [(3, 0)], True),  # INVLPG of the other's TLB
+        (True, [(3, 1)], False),
+        (True, [(2, 1)], False),  # CR3 load
+        (True, [(4, 1)], False),  # global flush
+        (False, [], False),
+    ],
+)
+def test_a_touch_that_only_the_own_tlb_still_permits_is_left_out(before, between, left_out):
+    events = _flushed_late(before, between).trace().events
+    assert [event.access for event in events[events.op == ACCESS]] == [4] * before + [6] * (not left_out)
 
 
 def test_the_vcpu_of_a_touch_is_written_only_if_there_are_several(tmp_path):

@@ -16,6 +16,8 @@ from ..x86 import P
 from . import convert as rules
 from ._format import DIRECT_MAP, RAM_PAGES, ROWS, TOUCHES, Held, read_rows, read_touches, write
 from .direct_map import extra_pages, l3_entry, root_index, small_pages
+from .first_touches import TLB, TOUCH, TOUCHED, ready_touches
+from .walk import NOT_MAPPED
 
 SHADOW_PAGES = 4096
 DIRECT_MAPS = ("recorded", "4k")
@@ -136,7 +138,9 @@ class Recording:
             touches,
             touched,
             self.direct_map,
-            np.full(self.vcpus, rules.NOT_MAPPED),
+            np.full(self.vcpus, NOT_MAPPED),
+            np.zeros(self.vcpus, np.int64),
+            np.zeros((self.vcpus, len(touched)), TLB).view(np.recarray),
             memory,
             np.full(pages, -1, np.int32),
             np.zeros(pages, np.bool_),
@@ -187,15 +191,24 @@ def _ready(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray, in
     of_row = np.where(rows.kind == rules.ROW_INVLPG, rows.va >> 21, np.append(table_regions, 0)[page])
     regions, numbers = np.unique(np.concatenate([of_row, pages >> 21]), return_inverse=True)
     rows.region = numbers[: len(rows)]
-    touched = np.zeros(len(pages), rules.TOUCHED).view(np.recarray)
+    touched = np.zeros(len(pages), TOUCHED).view(np.recarray)
     touched.va, touched.region = pages, numbers[len(rows) :]
+    invalidated = rows.kind == rules.ROW_INVLPG
+    rows.page[invalidated] = _places(rows.va[invalidated] >> 12 << 12, pages)
 
-    ready = np.empty(len(touches["pos"]), rules.TOUCH).view(np.recarray)
+    ready = np.empty(len(touches["pos"]), TOUCH).view(np.recarray)
     alike = np.empty(len(ready), np.int64)
     columns = [touches[name] for name in ("pos", "vpn", "kind", "vcpu")]
-    rules.ready_touches(*columns, rows, pages, np.full(recording.vcpus, rules.NOT_MAPPED), ready, alike)
+    ready_touches(*columns, rows, pages, np.full(recording.vcpus, NOT_MAPPED), ready, alike)
     ready.key, kinds = pd.factorize(alike)
     return rows, ready, touched, len(kinds), len(regions)
+
+
+def _places(wanted: np.ndarray, pages: np.ndarray) -> np.ndarray:
+    """Return where in `pages` each of `wanted` is, -1 if nowhere."""
+    order = np.argsort(pages, kind="stable")
+    place = np.append(order, -1)[np.searchsorted(pages, wanted, sorter=order)]
+    return np.where(np.append(pages, 0)[place] == wanted, place, -1)
 
 
 def _regions_of_tables(columns: dict[str, np.ndarray]) -> np.ndarray:

@@ -7,9 +7,11 @@ The converter keeps the guest's page tables as the trace stores them (`memory`),
 * A table that appears had its contents before the pointer to it: they are stored first. If the frame was a table
   before, three zero stores come before that: they stand for the guest clearing the page, after which the shadow
   code lets go of what it was.
-* A recorded fault is an ACCESS, which must end in a fault with that error code.
+* A recorded fault is an ACCESS, which must end in a fault with that error code (or, like an access by way of a TLB,
+  in none, if another vCPU has just forbidden it in a table that is out of sync).
 * The first touch of a page since a TLB flush is an ACCESS that must succeed. Touches that a shadow MMU cannot
-  tell from one before are left out.
+  tell from one before are left out. So are those that the tables forbid and permitted when the same vCPU touched the
+  page before, since its last flush: another vCPU has changed them, and the flush is still to come.
 * A write touch to a live table is left out, its stores being recorded; to a retired one it is a real store.
 * Each event is of the vCPU that it was recorded of, and walks from the root in force there.
 """
@@ -20,7 +22,8 @@ import numpy as np
 
 from .._jit import entry, jit
 from ..events import ACCESS, CR3, INVLPG, POKE, WRITE
-from ..x86 import PFEC_I, PFEC_U, PFEC_W, PSE, P, frame_of
+from ..x86 import PFEC_I, PFEC_U, PFEC_W
+from .walk import NOT_MAPPED, permits, walk
 
 # Kinds of rows in a recording.
 ROW_CR3, ROW_INVLPG, ROW_FLUSHALL, ROW_PF, ROW_WRITE, ROW_LINK, ROW_INIT, ROW_UNLINK, ROW_ROOT = range(2, 11)
@@ -29,7 +32,8 @@ ROW_MARK, ROW_ROOTEND, ROW_ADUPD = 1, 11, 14
 ROW_KINDS = (ROW_MARK, *range(ROW_CR3, ROW_ROOTEND + 1), ROW_ADUPD)
 
 #: A row of a recording, made ready. `frame` is that of the table (of a CR3 row: the new root), `page` its
-#: incarnation, `region` the 2 MiB of address space that an L1 table or an address belongs to.
+#: incarnation (of an INVLPG: the page that is touched, or -1), `region` the 2 MiB of address space that an L1 table
+#: or an address belongs to.
 ROW = np.dtype(
     [
         ("kind", "u1"),
@@ -44,30 +48,6 @@ ROW = np.dtype(
         ("va", "i8"),
     ]
 )
-#: A first touch: the row it happened before, the page touched, and W, U, I bits of the access. Touches with the
-#: same `key` are alike: same vCPU, same page, same access and, in the lower half, same root.
-TOUCH = np.dtype([("row", "i4"), ("page", "i4"), ("key", "i4"), ("access", "u1"), ("vcpu", "u1")])
-#: A page that is touched somewhere; `seen_device` once it has translated to no RAM.
-TOUCHED = np.dtype([("va", "i8"), ("region", "i4"), ("seen_device", "?")])
-
-NOT_MAPPED = -1
-
-
-@jit
-def _walk(memory, root, va):
-    """Return the frame that `va` translates to by the tables in `memory`, NOT_MAPPED if it does not."""
-    table = root
-    for level in (4, 3, 2, 1):
-        if table < 0 or table >= len(memory):
-            return NOT_MAPPED
-        value = memory[table, (va >> (3 + 9 * level)) & 511]
-        if value & P == 0:
-            return NOT_MAPPED
-        table = frame_of(value)
-        if (level == 3 or level == 2) and value & PSE:
-            inside = (1 << (9 * (level - 1))) - 1
-            return (table & ~inside) | ((va >> 12) & inside)
-    return table
 
 
 @jit
@@ -113,7 +93,7 @@ def _contents(events, n, memory, retired, roots, direct_map, rows, first, last):
         for i in range(first, last):
             n = _poke(events, n, memory, frame, rows[i].index, rows[i].value)
         return n
-    reachable = _walk(memory, root, direct_map + frame * 4096) == frame
+    reachable = walk(memory, root, direct_map + frame * 4096)[0] == frame
     if reachable and retired[frame]:
         for index in range(3):
             n = _store(events, n, vcpu, memory, direct_map, frame, index, 0)
@@ -135,63 +115,38 @@ def _contents(events, n, memory, retired, roots, direct_map, rows, first, last):
 
 
 @jit
-def _touch(events, n, vcpu, memory, live, retired, root, va, access):
+def _touch(events, n, vcpu, memory, live, retired, frame, va, access):
     """Make a touch an event, unless it is a write to a live table."""
-    if access & PFEC_W:
-        frame = _walk(memory, root, va)
-        if 0 <= frame < len(memory):
-            if live[frame] >= 0:
-                return n
-            if retired[frame]:
-                retired[frame] = False
-                for index in range(1 if access & PFEC_U else 3):
-                    memory[frame, index] = 0
-                    n = _emit(events, n, vcpu, WRITE, va + 8 * index, 0, access, 2)
-                return n
+    if access & PFEC_W and 0 <= frame < len(memory):
+        if live[frame] >= 0:
+            return n
+        if retired[frame]:
+            retired[frame] = False
+            for index in range(1 if access & PFEC_U else 3):
+                memory[frame, index] = 0
+                n = _emit(events, n, vcpu, WRITE, va + 8 * index, 0, access, 2)
+            return n
     return _emit(events, n, vcpu, ACCESS, va, 0, access, 0)
 
 
 @entry
-def ready_touches(pos, vpn, kind, vcpu, rows, pages, roots, touches, alike):
-    """Make first touches ready, but for their keys.
-
-    Parameters
-    ----------
-    pos, vpn, kind, vcpu : arrays of t
-        As recorded.
-    rows : ROW[r]
-    pages : int64[p]
-        The address of each page that is touched.
-    roots : int64[vcpus]
-        NOT_MAPPED.
-    touches : TOUCH[t]
-        Filled in.
-    alike : int64[t]
-        Filled with a number that touches that are alike have in common.
-    """
-    row = passed = 0
-    for i in range(len(pos)):
-        row = min(row + np.int64(pos[i]), len(rows))
-        while passed < row:
-            if rows[passed].kind == ROW_CR3:
-                roots[rows[passed].vcpu] = rows[passed].page
-            passed += 1
-        page, what = np.int64(vpn[i]), np.int64(kind[i])
-        access = PFEC_W if what & 3 == 1 else PFEC_I if what & 3 == 2 else 0
-        upper = pages[page] < 0
-        # In the upper half, what the processor reads and writes while it delivers an event is recorded as the user's.
-        if what >= 16 and not (upper and access != PFEC_I):
-            access |= PFEC_U
-        touch = touches[i]
-        touch.row = row
-        touch.page = page
-        touch.access = access
-        touch.vcpu = vcpu[i]
-        alike[i] = ((page << 6 | vcpu[i]) << 5 | access) << 28 | (0 if upper else roots[vcpu[i]] + 1)
-
-
-@entry
-def convert(rows, touches, touched, direct_map, roots, memory, live, retired, seen, region_changed, linked, events, n):
+def convert(
+    rows,
+    touches,
+    touched,
+    direct_map,
+    roots,
+    flushed,
+    tlbs,
+    memory,
+    live,
+    retired,
+    seen,
+    region_changed,
+    linked,
+    events,
+    n,
+):
     """Turn a recording into events.
 
     Parameters
@@ -204,6 +159,10 @@ def convert(rows, touches, touched, direct_map, roots, memory, live, retired, se
         Where the kernel maps all memory.
     roots : int64[vcpus]
         NOT_MAPPED; the root in force on each vCPU.
+    flushed : int64[vcpus]
+        Zero; when each vCPU last flushed its TLB.
+    tlbs : TLB[vcpus, p]
+        Zero.
     memory : int64[frames, 512]
         The tables as the trace stores them.
     live : int32[frames]
@@ -234,18 +193,27 @@ def convert(rows, touches, touched, direct_map, roots, memory, live, retired, se
             va = page.va
             now += 1
             t += 1
+            vcpu = np.int64(touch.vcpu)
+            access = np.int64(touch.access)
+            frame, rights = walk(memory, roots[vcpu], va)
+            tlb = tlbs[vcpu, touch.page]
+            if tlb.filled <= flushed[vcpu]:
+                tlb.rights = 0
+            if not permits(rights, access) and permits(np.int64(tlb.rights), access):
+                continue
+            tlb.filled = now
+            tlb.rights |= rights
             last = seen[touch.key]
             fresh = last > upper_changed and last > region_changed[page.region] and not page.seen_device
             if fresh and va < 0:
-                frame = (va - direct_map) >> 12
-                fresh = not (0 <= frame < len(linked)) or last > linked[frame]
+                place = (va - direct_map) >> 12
+                fresh = not (0 <= place < len(linked)) or last > linked[place]
             if fresh:
                 continue
             seen[touch.key] = now
-            vcpu = np.int64(touch.vcpu)
-            if _walk(memory, roots[vcpu], va) >= len(memory):
+            if frame >= len(memory):
                 page.seen_device = True
-            n = _touch(events, n, vcpu, memory, live, retired, roots[vcpu], va, np.int64(touch.access))
+            n = _touch(events, n, vcpu, memory, live, retired, frame, va, access)
         if r == len(rows):
             break
         row = rows[r]
@@ -266,6 +234,7 @@ def convert(rows, touches, touched, direct_map, roots, memory, live, retired, se
                     upper_changed = now
         if kind == ROW_CR3:
             roots[vcpu] = row.frame
+            flushed[vcpu] = now
             n = _emit(events, n, vcpu, CR3, row.frame * 4096, 0, 0, 0)
         elif kind == ROW_WRITE:
             n = _store(events, n, vcpu, memory, direct_map, row.frame, row.index, row.value)
@@ -274,9 +243,12 @@ def convert(rows, touches, touched, direct_map, roots, memory, live, retired, se
             else:
                 region_changed[row.region] = now
         elif kind == ROW_INVLPG:
+            if row.page >= 0:
+                tlbs[vcpu, row.page].rights = 0
             n = _emit(events, n, vcpu, INVLPG, row.va, 0, 0, 0)
             region_changed[row.region] = now
         elif kind == ROW_FLUSHALL:
+            flushed[vcpu] = now
             n = _emit(events, n, vcpu, CR3, roots[vcpu] * 4096, 0, 0, 0)
         elif kind == ROW_PF:
             wanted = PFEC_I if row.error & PFEC_I else np.int64(row.error) & PFEC_W
