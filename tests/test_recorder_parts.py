@@ -15,7 +15,7 @@ from oosbench import Machine, RecorderError, Recording, RecordingError, check, r
 from oosbench.__main__ import main
 from oosbench.events import ACCESS, POKE
 from oosbench.panels import RecordPanel
-from oosbench.recorder import build, memory_size, needs, packages, record
+from oosbench.recorder import Recorded, build, memory_size, needs, packages, record
 from oosbench.recorder.contents import HOME, guest_tree
 from oosbench.recorder.initramfs import Tree
 from oosbench.recorder.log import ROW, TOUCHED, read_summary, rows_of, touches_of
@@ -23,6 +23,8 @@ from oosbench.recorder.qemu import command_line
 from oosbench.shadow.replay import OUTCOMES
 
 NAMES = list(recordings.bundled().index)
+ABOUT = dict.fromkeys(("checks", "compared", "missed", "kernel", "qemu", "initramfs", "plugin"), 0)
+ABOUT |= {"command": ["ls"], "memory": "1G", "thp": "never", "pti": False}
 
 
 def members(archive: bytes) -> dict[str, tuple[int, bytes]]:
@@ -516,14 +518,22 @@ def test_what_made_a_recording_must_be_told_well(in_folder, capsys):
 
 
 def test_what_made_a_recording_of_several_vcpus_does_not_make_it_again(in_folder, capsys):
-    old = recordings.load("sqlite")
-    about = dict.fromkeys(("checks", "compared", "missed", "kernel", "qemu", "initramfs", "plugin"), 0)
-    about |= {"command": ["ls"], "memory": "1G", "thp": "never", "pti": False}
+    old, about = recordings.load("sqlite"), ABOUT
     for vcpus, told in (({}, "what reproduces it exactly"), ({"vcpus": 2}, "made it, though no two runs are the same")):
         Recording("mine", old.rows, about=json.dumps(about | vcpus)).write("mine.npz")
         assert main(["check", "./mine.npz"]) == 0
         assert told in (said := capsys.readouterr().out)
         assert ("2 vCPUs, memory 1G" in said) == bool(vcpus)
+
+
+def test_the_command_tells_the_share_of_each_vcpu(in_folder, monkeypatch, capsys):
+    two = _taking_turns("sqlite")
+    made = Recorded(two, check(two), ABOUT | {"vcpus": 2}, "")
+    monkeypatch.setattr("oosbench.commands.record.record", lambda *words, **options: made)
+    assert main(["record", "x.npz", "--vcpus", "2", "--accesses", "--", "ls"]) == 0
+    faults, stores = (np.bincount(two.rows["vcpu"][two.rows["ev"] == kind]) for kind in (5, 6))
+    told = f"by vCPU: {faults[0]} + {faults[1]} page faults, {stores[0]:,} + {stores[1]:,} stores"
+    assert told in capsys.readouterr().err
 
 
 def test_check_is_a_command(in_folder, capsys):

@@ -8,10 +8,13 @@ import shlex
 import sys
 import time
 
+import numpy as np
+
 from .. import recordings
 from ..errors import RecordingError
 from ..recorder import MAX_VCPUS, MEMORY, THP, TIME_LIMIT, record
 from ..recordings import Recording
+from ..recordings import convert as rules
 from ..selfcheck import check
 from ..sources import open_source
 from ._options import Bar, Command
@@ -61,6 +64,8 @@ def _record(options: argparse.Namespace) -> None:
         print(made.output.rstrip("\n"))
     print(f"oosbench: {options.out}: {made.check}", file=sys.stderr)
     print(f"oosbench: {_figures(made.about)}; {time.monotonic() - began:.0f} s in all", file=sys.stderr)
+    if options.vcpus > 1:
+        print(f"oosbench: {_shares(made.recording, options.vcpus)}", file=sys.stderr)
     print(f"oosbench: {_reproduces(made.about)}", file=sys.stderr)
     if not options.accesses:
         told = (
@@ -76,10 +81,18 @@ def _figures(about: dict[str, object]) -> str:
     )
 
 
-def _reproduces(about: dict[str, object]) -> str:
-    told = (
-        "what made it, though no two runs are the same" if about.get("vcpus", 1) > 1 else "what reproduces it exactly"
+def _shares(recording: Recording, vcpus: int) -> str:
+    kind, vcpu = recording.rows["ev"], recording.rows["vcpu"]
+    faults, stores = (
+        " + ".join(f"{n:,}" for n in np.bincount(vcpu[kind == which], minlength=vcpus))
+        for which in (rules.ROW_PF, rules.ROW_WRITE)
     )
+    return f"by vCPU: {faults} page faults, {stores} stores"
+
+
+def _reproduces(about: dict[str, object]) -> str:
+    several = about.get("vcpus", 1) > 1
+    told = "what made it, though no two runs are the same" if several else "what reproduces it exactly"
     return (
         f"{told}: kernel {about['kernel']}, QEMU {about['qemu']}, "
         f"initramfs {about['initramfs']}, plugin {about['plugin']} (SHA-256)"
