@@ -85,16 +85,16 @@ class _Replay:
         self._entries: dict[int, dict[int, int]] = {}  # of each frame that is or was a table
         self._live: dict[int, int] = {}  # frame -> number of the page-table page it is
         self._due: list[tuple[int, int]] = []  # (frame, level) that entries lead to: to be told at once
-        self._root = -1
+        self._roots: dict[int, int] = {}  # of each vCPU, the frame of the root in force
         self._wrong = {"unexplained": 0, "inconsistent": 0}
         self._first = ""
         self._row = 0
 
     def run(self, progress: Callable[[str, int, int], None] | None) -> Checked:
         rows = self._rows
-        columns = [rows[name].tolist() for name in ("ev", "page", "lvl", "idx", "va")] + [self._values.tolist()]
+        columns = [rows[name].tolist() for name in ("ev", "page", "lvl", "idx", "va", "vcpu")] + [self._values.tolist()]
         total = len(columns[0])
-        for row, (kind, page, level, index, va, value) in enumerate(zip(*columns, strict=True)):
+        for row, (kind, page, level, index, va, vcpu, value) in enumerate(zip(*columns, strict=True)):
             self._row = row
             if progress is not None and row % _CHUNK == 0:
                 progress(self._name, row, total)
@@ -109,10 +109,10 @@ class _Replay:
                 if page < len(self._pfn) and self._live.get(self._pfn[page]) == page:
                     del self._live[self._pfn[page]]
             elif kind == rules.ROW_CR3:
-                self._root = self._pfn[page]
-                self._due.append((self._root, 4))
+                self._roots[vcpu] = self._pfn[page]
+                self._due.append((self._pfn[page], 4))
             elif kind == rules.ROW_PF:
-                self._fault(va & (2**64 - 1), level)
+                self._fault(vcpu, va & (2**64 - 1), level)
         self._settle()
         kinds = rows["ev"]
         faults, stores = (int(np.count_nonzero(kinds == kind)) for kind in (rules.ROW_PF, rules.ROW_WRITE))
@@ -143,8 +143,8 @@ class _Replay:
         if level > 1 and value & P and not (value & PSE and level < 4) and frame_in(value) < self._ram:
             self._due.append((frame_in(value), level - 1))
 
-    def _fault(self, va: int, code: int) -> None:
-        rights = self._walk(va)
+    def _fault(self, vcpu: int, va: int, code: int) -> None:
+        rights = self._walk(self._roots.get(vcpu, -1), va)
         if rights is None:
             self._blame("unexplained", f"fault at {va:#x}: the walk leaves what is known")
             return
@@ -158,9 +158,9 @@ class _Replay:
             held = "present" if present else "not present"
             self._blame("unexplained", f"fault at {va:#x} with error code {code:#x}, where the page is {held}")
 
-    def _walk(self, va: int) -> int | None:
+    def _walk(self, root: int, va: int) -> int | None:
         """Return P, RW, US and NX (any of) of a translation; 0 if there is none, None if it cannot be known."""
-        frame, rights = self._root, P | RW | US
+        frame, rights = root, P | RW | US
         for level in (4, 3, 2, 1):
             page = self._live.get(frame)
             if page is None or self._levels[page] != level:

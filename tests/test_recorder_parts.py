@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import stat
 import subprocess
 from pathlib import Path
@@ -10,16 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oosbench import RecorderError, Recording, RecordingError, check, recordings
+from oosbench import Machine, RecorderError, Recording, RecordingError, check, recordings
 from oosbench.__main__ import main
+from oosbench.events import ACCESS, POKE
 from oosbench.panels import RecordPanel
-from oosbench.recorder import build, memory_size, needs, packages, record
+from oosbench.recorder import Recorded, build, memory_size, needs, packages, record
 from oosbench.recorder.contents import HOME, guest_tree
 from oosbench.recorder.initramfs import Tree
 from oosbench.recorder.log import ROW, TOUCHED, read_summary, rows_of, touches_of
 from oosbench.recorder.qemu import command_line
+from oosbench.shadow.replay import OUTCOMES
 
 NAMES = list(recordings.bundled().index)
+ABOUT = dict.fromkeys(("checks", "compared", "missed", "kernel", "qemu", "initramfs", "plugin"), 0)
+ABOUT |= {"command": ["ls"], "memory": "1G", "thp": "never", "pti": False}
 
 
 def members(archive: bytes) -> dict[str, tuple[int, bytes]]:
@@ -139,6 +144,8 @@ def test_memory_must_be_possible(text):
         (["x.touch.npz", "--", "true"], "not in .touch.npz"),
         (["no/where.npz", "--", "true"], "there is no folder"),
         (["x.npz", "--memory", "3G", "--", "true"], "memory is 3G, must be 256M to 2G"),
+        (["x.npz", "--vcpus", "0", "--", "true"], "vcpus is 0, must be from 1 to 4"),
+        (["x.npz", "--vcpus", "5", "--", "true"], "vcpus is 5, must be from 1 to 4"),
         (["x.npz", "--time-limit", "0", "--", "true"], "time limit is 0, must be above 0"),
     ],
 )
@@ -185,6 +192,13 @@ def test_the_command_line_of_qemu_has_what_was_asked_for():
     line = " ".join(command_line(Path("k"), Path("p"), 2**28, **base | {"pti": True, "accesses": True, "thp": "never"}))
     assert "pti=on transparent_hugepage=never" in line
     assert line.endswith("touches=touches")
+    assert "-icount shift=0" in line
+    assert "smp" not in line
+    line = " ".join(command_line(Path("k"), Path("p"), 2**28, **base, vcpus=2))
+    assert "tcg,thread=single" in line
+    assert "-smp 2" in line
+    assert "icount" not in line
+    assert line.endswith("vcpus=2")
 
 
 def test_a_python_caller_gets_the_same_refusals(tmp_path):
@@ -201,20 +215,23 @@ def test_the_log_becomes_columns(tmp_path):
     log["value"] = [0, 0, 5, 7 << 12 | 0x67 | 1 << 63]
     log["va"] = [0, 0, 2**32 - 1, 0]
     log["level"] = [0, 4, 4, 4]
+    log["vcpu"] = [0, 1, 1, 0]
     log.tofile(tmp_path / "log")
     rows = rows_of(tmp_path / "log", 4)
     assert rows["dt"].tolist() == [0, 0, 0, 2**32 - 1]
+    assert rows["vcpu"].tolist() == [0, 1, 1, 0]
     assert (rows["flags"][3], rows["frame"][3]) == (0x1067, 7)
     assert (rows["page_pfn"].tolist(), rows["page_parent"].tolist()) == ([5], [-1])
     with pytest.raises(RecorderError, match="the log holds 4 rows, the plugin wrote 5"):
         rows_of(tmp_path / "log", 5)
-    touched = np.array([(2, 9 << 8 | 16), (4, 3 << 8 | 1), (4, 9 << 8 | 1)], TOUCHED)
+    touched = np.array([(2, 9 << 8 | 16), (4, 3 << 8 | 1), (4, 1 << 56 | 9 << 8 | 1)], TOUCHED)
     touched.tofile(tmp_path / "touches")
     touches = touches_of(tmp_path / "touches")
     assert {name: column.tolist() for name, column in touches.items()} == {
         "pos": [2, 2, 0],
         "vpn": [1, 0, 1],
         "kind": [16, 1, 1],
+        "vcpu": [0, 0, 1],
         "vpn_table": [3, 9],
     }
 
@@ -278,6 +295,7 @@ def _spoiled(tmp_path, **columns) -> Path:
         ("ram_pages", np.array([2**30], "u4"), "ram_pages is 1073741824, must be 1 to"),
         ("ram_pages", np.array([100], "u4"), "page_pfn must be below 100"),
         ("vcpu", np.zeros(3, "u1"), "column 'vcpu' has 3 elements"),
+        ("vcpu", np.full(len(recordings.load("sqlite").rows["ev"]), 64, "u1"), "vcpu must be below 64"),
     ],
 )
 def test_impossible_numbers_of_the_new_columns_are_refused(column, value, told, tmp_path):
@@ -285,12 +303,124 @@ def test_impossible_numbers_of_the_new_columns_are_refused(column, value, told, 
         Recording.read(_spoiled(tmp_path, **{column: value}))
 
 
-def test_several_vcpus_are_read_but_make_no_trace(tmp_path):
-    vcpu = np.zeros(len(recordings.load("sqlite").rows["ev"]), "u1")
-    vcpu[-1] = 1
-    recording = Recording.read(_spoiled(tmp_path, vcpu=vcpu))
-    with pytest.raises(RecordingError, match="bad: the guest had several vCPUs"):
-        recording.trace()
+# ---- several vCPUs ----
+
+
+def _taking_turns(name: str) -> Recording:
+    """Return a recording as if of two vCPUs: both load every root, and one of them, by chance, does the rest."""
+    old = recordings.load(name)
+    kind, random = old.rows["ev"], np.random.default_rng(3)
+    loads, others = np.flatnonzero(kind == 2), np.flatnonzero(~np.isin(kind, (7, 8, 10)))
+    at = others[np.searchsorted(others, loads, "right")]  # where the second loads it: after the tables it brought
+    rows = {name: c if name.startswith("page_") else np.insert(c, at, c[loads]) for name, c in old.rows.items()}
+    rows["vcpu"] = np.insert(np.where(kind == 2, 0, random.integers(2, size=len(kind))), at, 1).astype("u1")
+    row = np.cumsum(old.touches["pos"], dtype=np.int64)
+    row += np.searchsorted(at, row, "right")
+    vcpu = random.integers(2, size=len(row)).astype("u1")
+    return Recording(name, rows, old.touches | {"pos": np.diff(row, prepend=0).astype("u4"), "vcpu": vcpu})
+
+
+def test_of_which_vcpu_a_recording_is_makes_no_difference():
+    old = recordings.load("sqlite")
+    one, other = (
+        Recording("x", old.rows | _on(v, old.rows), old.touches | _on(v, old.touches)).trace() for v in (0, 3)
+    )
+    assert (one.vcpus, other.vcpus) == (1, 4)
+    assert set(other.events.vcpu[other.events.op != POKE]) == {3}
+    for column in set(one.events.dtype.names) - {"vcpu"}:
+        np.testing.assert_array_equal(one.events[column], other.events[column])
+
+
+def _on(vcpu: int, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {"vcpu": np.full_like(columns["vcpu"], vcpu)}
+
+
+@pytest.mark.parametrize("preset", ["oos-snapshot", "oos-fixed"])
+def test_two_vcpus_make_a_trace_of_which_every_recorded_fault_is_delivered_and_no_other(preset):
+    recording = _taking_turns("sqlite")
+    assert check(recording).good
+    trace = recording.trace()
+    assert trace.vcpus == 2
+    assert (np.bincount(trace.events.vcpu) > len(trace) / 4).all()
+    result = Machine(trace, preset).run()
+    faults = result.outcomes.place[result.outcomes.outcome == OUTCOMES.index("FAULT")]
+    rows = recording.rows
+    np.testing.assert_array_equal(faults, rows["lvl"][rows["ev"] == 5])
+    assert result.counters.shadow_unsync > 50
+
+
+def test_a_touch_is_left_out_only_if_its_own_vcpu_made_one_alike():
+    rows = recordings.load("sqlite").rows
+    page = np.array([0xFFFF888000000 & 2**36 - 1], "u8")  # of the direct map, after all rows
+    touches = {"pos": np.array([len(rows["ev"]), 0, 0, 0], "u4"), "vpn": np.zeros(4, "u4"), "kind": np.zeros(4, "u1")}
+    one, two = (
+        Recording("x", rows, touches | {"vpn_table": page, "vcpu": np.array(vcpu, "u1")}).trace()
+        for vcpu in ([0, 0, 0, 0], [0, 1, 0, 1])
+    )
+    assert two.events.vcpu[-2:].tolist() == [0, 1]
+    assert len(two) == len(one) + 1
+
+
+def _flushed_late(before: bool, between: list[tuple[int, int]]) -> Recording:
+    """Return a page that vCPU 1 reads `before` vCPU 0 forbids to write it; rows of (kind, vCPU); and 1 writes to it."""
+    frames, levels = [10, 11, 12, 13], [4, 3, 2, 1]
+    told = [(1, 0, 0, 4, 0, 0, 0), (2, 0, 0, 4, 0, 0, 0), (10, 0, 0, 4, 0, 0, 0)]
+    for page, (level, child) in enumerate(zip(levels, [*frames[1:], 20], strict=True)):
+        told += [(7, 0, page, level, 0, 0, 0), (8, 0, page, level, int(level == 1), child << 12 | 7, 0)]
+    told += [(2, 1, 0, 4, 0, 0, 0)]
+    first = len(told)
+    told += [(6, 0, 3, 1, 1, 20 << 12 | 5, 0), *((kind, vcpu, 0, 4, 0, 0, 0x1000) for kind, vcpu in between)]
+    kind, vcpu, page, level, index, entry, va = (np.array(column) for column in zip(*told, strict=True))
+    rows = {"ev": kind, "vcpu": vcpu, "dt": 0 * kind, "page": page.astype("u4"), "lvl": level, "idx": index}
+    rows |= {"flags": entry & 0xFFF, "frame": entry >> 12, "va": va.astype("u8"), "ip_kernel": kind < 0}
+    rows |= {"page_pfn": np.array(frames, "u4"), "page_lvl": np.array(levels)}
+    rows |= {"page_parent": np.arange(-1, 3), "page_pidx": np.zeros(4, "u2")}
+    touches = {"pos": [first, len(kind) - first], "vpn": [0, 0], "kind": [16, 17], "vcpu": [1, 1], "vpn_table": [1]}
+    touches = {name: np.array(c, "u4") for name, c in touches.items()} | {"vpn_table": np.array([1], "u8")}
+    if not before:
+        touches = {n: c[-1:] for n, c in touches.items()} | {"pos": np.array([len(kind)], "u4")}
+    return Recording("late", rows, touches)
+
+
+@pytest.mark.parametrize(
+    ("before", "between", "left_out"),
+    [
+        (True, [], True),
+        (True, [(3, 0)], True),  # INVLPG of the other's TLB
+        (True, [(3, 1)], False),
+        (True, [(2, 1)], False),  # CR3 load
+        (True, [(4, 1)], False),  # global flush
+        (False, [], False),
+    ],
+)
+def test_a_touch_that_only_the_own_tlb_still_permits_is_left_out(before, between, left_out):
+    events = _flushed_late(before, between).trace().events
+    assert [event.access for event in events[events.op == ACCESS]] == [4] * before + [6] * (not left_out)
+
+
+def test_the_vcpu_of_a_touch_is_written_only_if_there_are_several(tmp_path):
+    two = _taking_turns("sqlite")
+    two.write(tmp_path / "two.npz")
+    again = Recording.read(tmp_path / "two.npz")
+    assert again.vcpus == 2
+    for name in ("rows", "touches"):
+        np.testing.assert_array_equal(getattr(again, name)["vcpu"], getattr(two, name)["vcpu"])
+    recordings.load("sqlite").write(tmp_path / "one.npz")
+    assert "vcpu" not in np.load(tmp_path / "one.touch.npz")
+    assert not Recording.read(tmp_path / "one.npz").touches["vcpu"].any()
+
+
+@pytest.mark.parametrize(
+    ("vcpu", "told"),
+    [(np.zeros(3, "u1"), "column 'vcpu' has not the length of 'pos'"), (None, "vcpu must be below 64")],
+)
+def test_impossible_vcpus_of_touches_are_refused(vcpu, told, tmp_path):
+    two = _taking_turns("sqlite")
+    two.write(tmp_path / "two.npz")
+    two.touches["vcpu"][7] = 64
+    np.savez(tmp_path / "two.touch.npz", **two.touches | ({} if vcpu is None else {"vcpu": vcpu}))
+    with pytest.raises(RecordingError, match=told):
+        Recording.read(tmp_path / "two.npz")
 
 
 # ---- the self-check ----
@@ -349,6 +479,18 @@ def test_the_check_notices_a_wrong_error_code():
     assert f"row {fault}: fault at 0x" in found.first
 
 
+def test_the_check_walks_from_the_root_of_the_vcpu_that_faulted():
+    recording = _taking_turns("forkexec")
+    rows = recording.rows
+    second = (rows["ev"] == 2) & (rows["vcpu"] == 1)
+    assert check(recording).good
+    found = check(_without(rows, second))
+    assert found.unexplained == np.count_nonzero((rows["ev"] == 5) & (rows["vcpu"] == 1)) > 5000
+    late = np.flatnonzero(second)[500]
+    found = check(_without(rows, np.arange(len(second)) == late))
+    assert 0 < found.unexplained < 500
+
+
 def test_whatever_is_in_a_recording_the_check_says_so_and_does_not_fail(tmp_path):
     random = np.random.default_rng(7)
     for _ in range(30):
@@ -373,6 +515,25 @@ def test_what_made_a_recording_must_be_told_well(in_folder, capsys):
         Recording("mine", old.rows, about=text).write("mine.npz")
         assert main(["check", "./mine.npz"]) == 2
         assert "./mine.npz: what made it is not told" in capsys.readouterr().err
+
+
+def test_what_made_a_recording_of_several_vcpus_does_not_make_it_again(in_folder, capsys):
+    old, about = recordings.load("sqlite"), ABOUT
+    for vcpus, told in (({}, "what reproduces it exactly"), ({"vcpus": 2}, "made it, though no two runs are the same")):
+        Recording("mine", old.rows, about=json.dumps(about | vcpus)).write("mine.npz")
+        assert main(["check", "./mine.npz"]) == 0
+        assert told in (said := capsys.readouterr().out)
+        assert ("2 vCPUs, memory 1G" in said) == bool(vcpus)
+
+
+def test_the_command_tells_the_share_of_each_vcpu(in_folder, monkeypatch, capsys):
+    two = _taking_turns("sqlite")
+    made = Recorded(two, check(two), ABOUT | {"vcpus": 2}, "")
+    monkeypatch.setattr("oosbench.commands.record.record", lambda *words, **options: made)
+    assert main(["record", "x.npz", "--vcpus", "2", "--accesses", "--", "ls"]) == 0
+    faults, stores = (np.bincount(two.rows["vcpu"][two.rows["ev"] == kind]) for kind in (5, 6))
+    told = f"by vCPU: {faults[0]} + {faults[1]} page faults, {stores[0]:,} + {stores[1]:,} stores"
+    assert told in capsys.readouterr().err
 
 
 def test_check_is_a_command(in_folder, capsys):

@@ -27,13 +27,13 @@ LARGE, UNDER_SUPERVISOR, UNDER_NO_FETCH, NO_TABLE = (region << 21 for region in 
 
 
 def recording(*more: tuple[int, ...], pages: list[tuple[int, ...]] = PAGES) -> Recording:
-    """Return one of a guest that loads CR3; then rows (kind, page, level, index, value, va) as given."""
+    """Return one of a guest that loads CR3; then rows (kind, page, level, index, value, va[, vcpu])."""
     rows = [(rules.ROW_CR3, 0, 0, 0, 0, 0), (rules.ROW_ROOT, 0, 4, 0, 0, 0)]
     for page, entries in ENTRIES.items():
         level, index = pages[page][1], pages[page][3]
         rows.append((rules.ROW_LINK, page, level, index, 0, 0))
         rows += [(rules.ROW_INIT, page, level, index, value, 0) for index, value in entries.items()]
-    kind, page, level, index, value, va = np.array([*rows, *more], object).T
+    kind, page, level, index, value, va, vcpu = np.array([(*row, 0)[:7] for row in [*rows, *more]], object).T
     value = value.astype("i8")
     columns = {
         "ev": kind.astype("u1"),
@@ -45,7 +45,7 @@ def recording(*more: tuple[int, ...], pages: list[tuple[int, ...]] = PAGES) -> R
         "frame": (value >> 12 & 0xFFFFFFFF).astype("u4"),
         "va": va.astype("u8"),
         "ip_kernel": np.zeros(len(kind), bool),
-        "vcpu": np.zeros(len(kind), "u1"),
+        "vcpu": vcpu.astype("u1"),
     }
     names = ("page_pfn", "page_lvl", "page_parent", "page_pidx")
     columns |= {name: np.array(column) for name, column in zip(names, zip(*pages, strict=True), strict=True)}
@@ -138,3 +138,12 @@ def test_a_frame_that_becomes_a_table_again_begins_empty():
 
 def test_memory_beyond_the_guests_holds_no_table():
     assert check(recording(write(2, 9, 2**20 << 12 | ALL))).good
+
+
+def test_each_vcpu_has_a_root_of_its_own():
+    other = [*PAGES, (22, 4, -1, 0)]  # a root without entries
+    load = [(rules.ROW_CR3, 6, 0, 0, 0, 0, 1), (rules.ROW_ROOT, 6, 4, 0, 0, 0), (rules.ROW_LINK, 6, 4, 0, 0, 0)]
+    faults = {vcpu: (*fault(FREE, PFEC_U), vcpu) for vcpu in (0, 1, 2)}
+    assert check(recording(*load, faults[1], pages=other)).good
+    assert check(recording(*load, faults[0], pages=other)).unexplained == 1
+    assert check(recording(*load, faults[2], pages=other)).unexplained == 1, "it has loaded no root"

@@ -8,10 +8,13 @@ import shlex
 import sys
 import time
 
+import numpy as np
+
 from .. import recordings
 from ..errors import RecordingError
-from ..recorder import MEMORY, THP, TIME_LIMIT, record
+from ..recorder import MAX_VCPUS, MEMORY, THP, TIME_LIMIT, record
 from ..recordings import Recording
+from ..recordings import convert as rules
 from ..selfcheck import check
 from ..sources import open_source
 from ._options import Bar, Command
@@ -51,6 +54,7 @@ def _record(options: argparse.Namespace) -> None:
             pti=options.pti,
             thp=options.thp,
             accesses=options.accesses,
+            vcpus=options.vcpus,
             add=options.add,
             kernel=options.kernel,
             time_limit=options.time_limit,
@@ -60,6 +64,8 @@ def _record(options: argparse.Namespace) -> None:
         print(made.output.rstrip("\n"))
     print(f"oosbench: {options.out}: {made.check}", file=sys.stderr)
     print(f"oosbench: {_figures(made.about)}; {time.monotonic() - began:.0f} s in all", file=sys.stderr)
+    if options.vcpus > 1:
+        print(f"oosbench: {_shares(made.recording, options.vcpus)}", file=sys.stderr)
     print(f"oosbench: {_reproduces(made.about)}", file=sys.stderr)
     if not options.accesses:
         told = (
@@ -75,9 +81,20 @@ def _figures(about: dict[str, object]) -> str:
     )
 
 
+def _shares(recording: Recording, vcpus: int) -> str:
+    kind, vcpu = recording.rows["ev"], recording.rows["vcpu"]
+    faults, stores = (
+        " + ".join(f"{n:,}" for n in np.bincount(vcpu[kind == which], minlength=vcpus))
+        for which in (rules.ROW_PF, rules.ROW_WRITE)
+    )
+    return f"by vCPU: {faults} page faults, {stores} stores"
+
+
 def _reproduces(about: dict[str, object]) -> str:
+    several = about.get("vcpus", 1) > 1
+    told = "what made it, though no two runs are the same" if several else "what reproduces it exactly"
     return (
-        f"what reproduces it exactly: kernel {about['kernel']}, QEMU {about['qemu']}, "
+        f"{told}: kernel {about['kernel']}, QEMU {about['qemu']}, "
         f"initramfs {about['initramfs']}, plugin {about['plugin']} (SHA-256)"
     )
 
@@ -100,7 +117,9 @@ def _check(options: argparse.Namespace) -> None:
 def _tell(name: str, text: str) -> None:
     try:
         about = json.loads(text)
-        on = f"memory {about['memory']}, huge pages {about['thp']}{', page-table isolation' if about['pti'] else ''}"
+        vcpus = f"{about['vcpus']} vCPUs, " if "vcpus" in about else ""
+        pti = ", page-table isolation" if about["pti"] else ""
+        on = f"{vcpus}memory {about['memory']}, huge pages {about['thp']}{pti}"
         told = [f"ran: {shlex.join(about['command'])} ({on})", f"while it ran: {_figures(about)}", _reproduces(about)]
     except (ValueError, KeyError, TypeError):
         raise RecordingError(f"{name}: what made it is not told as a recorder tells it") from None
@@ -117,6 +136,13 @@ def add(command: Command) -> None:
     sub.add_argument("--pti", action="store_true", help="page-table isolation")
     sub.add_argument("--thp", choices=THP, default=THP[0], help="transparent huge pages (default %(default)s)")
     sub.add_argument("--accesses", action="store_true", help="record first touches of pages too (OUT.touch.npz)")
+    sub.add_argument(
+        "--vcpus",
+        type=int,
+        default=1,
+        metavar="N",
+        help=f"1 to {MAX_VCPUS}; with more than one no two recordings are the same (default %(default)s)",
+    )
     sub.add_argument("--add", action="append", default=[], metavar="PATH", help="bring a file or folder; repeatable")
     sub.add_argument("--kernel", metavar="FILE", help="a Linux kernel of your own (default: Debian's, downloaded once)")
     sub.add_argument("--time-limit", type=float, default=TIME_LIMIT, metavar="S", help="seconds (default %(default)g)")

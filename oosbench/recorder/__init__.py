@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from .needs import missing as missing
+from .record import MAX_VCPUS as MAX_VCPUS
 from .record import MEMORY as MEMORY
 from .record import THP as THP
 from .record import TIME_LIMIT as TIME_LIMIT

@@ -23,7 +23,7 @@ ROW = np.dtype(
         ("pad", "V6"),
     ]
 )
-TOUCHED = np.dtype([("row", "u8"), ("page_and_kind", "u8")])
+TOUCHED = np.dtype([("row", "u8"), ("what", "u8")])  # vCPU << 56 | page << 8 | kind
 
 
 def read_summary(path: Path) -> dict[str, int]:
@@ -71,10 +71,11 @@ def rows_of(path: Path, count: int) -> dict[str, np.ndarray]:
 def touches_of(path: Path) -> dict[str, np.ndarray]:
     """Return the columns of first touches from the plugin's log of them."""
     log = np.fromfile(path, TOUCHED)
-    table, which = np.unique(log["page_and_kind"] >> 8, return_inverse=True)
+    table, which = np.unique(log["what"] >> 8 & 0xFFFFFFFFF, return_inverse=True)
     return {
         "pos": np.diff(log["row"], prepend=np.uint64(0)).astype("u4"),
         "vpn": which.astype("u4"),
-        "kind": (log["page_and_kind"] & 0xFF).astype("u1"),
+        "kind": (log["what"] & 0xFF).astype("u1"),
+        "vcpu": (log["what"] >> 56).astype("u1"),
         "vpn_table": table,
     }

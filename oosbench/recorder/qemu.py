@@ -29,14 +29,15 @@ class Files:
 
 
 def command_line(
-    kernel: Path, plugin: Path, memory: int, *, pti: bool, thp: str, accesses: bool, deaf: bool
+    kernel: Path, plugin: Path, memory: int, *, pti: bool, thp: str, accesses: bool, deaf: bool, vcpus: int = 1
 ) -> list[str]:
     """Return QEMU's command line; it runs in the folder of the run's files, where ``initramfs`` is.
 
-    Everything that could differ from run to run is fixed: time goes by instructions, random numbers by a seed.
+    Everything that could differ from run to run is fixed: time goes by instructions, random numbers by a seed. But
+    a guest with several vCPUs does not boot when time goes by instructions, so there it is the machine's.
     """
     told = f"ram={_RAM},pages={memory // 4096},log={_LOG},summary={_SUMMARY}"
-    told += f",touches={_TOUCHES}" * accesses + ",deaf=on" * deaf
+    told += f",touches={_TOUCHES}" * accesses + f",vcpus={vcpus}" * (vcpus > 1) + ",deaf=on" * deaf
     comma = str(plugin).replace(",", ",,")
     append = "console=ttyS0 quiet nokaslr panic=-1 rdinit=/init"
     append += f" pti={'on' if pti else 'off'} transparent_hugepage={thp}"
@@ -45,7 +46,8 @@ def command_line(
         *("-accel", "tcg,thread=single", "-cpu", _CPU, "-m", f"{memory}B"),
         *("-object", f"memory-backend-file,id=ram,share=on,mem-path={_RAM},size={memory}B"),
         *("-machine", "pc,memory-backend=ram"),
-        *("-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2024-01-01,clock=vm"),
+        *(("-smp", str(vcpus)) if vcpus > 1 else ("-icount", "shift=0,sleep=off")),
+        *("-seed", "1", "-rtc", "base=2024-01-01,clock=vm"),
         *("-kernel", str(kernel), "-initrd", "initramfs", "-append", append),
         *("-serial", f"file:{_CONSOLE}", "-serial", f"file:{_OUTPUT}"),
         *("-plugin", f"file={comma},{told}"),

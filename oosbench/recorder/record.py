@@ -23,6 +23,7 @@ from .needs import require
 
 THP = ("always", "madvise", "never")
 MEMORY = "1G"
+MAX_VCPUS = 4
 TIME_LIMIT = 600.0
 _LEAST, _MOST = 2**28, 2**31
 _SHARED_MEMORY = "/dev/shm"  # guest memory that is a file there is written to no disk
@@ -72,6 +73,7 @@ def record(
     pti: bool = False,
     thp: str = "always",
     accesses: bool = False,
+    vcpus: int = 1,
     add: Sequence[str] = (),
     kernel: str | os.PathLike | None = None,
     time_limit: float = TIME_LIMIT,
@@ -81,9 +83,10 @@ def record(
 ) -> Recorded:
     """Run a command in a small Linux guest, and record what it does to its page tables.
 
-    The guest has one vCPU and runs under QEMU without virtualisation, 50 to 100 times slower than the machine.
-    It finds the command's file, its libraries, arguments that are files, and what `add` names; nothing else of the
-    machine, and no network. The same files and options give the same recording, byte for byte.
+    The guest runs under QEMU without virtualisation, 50 to 100 times slower than the machine. It finds the
+    command's file, its libraries, arguments that are files, and what `add` names; nothing else of the machine, and
+    no network. With one vCPU the same files and options give the same recording, byte for byte; with several, how
+    they take turns depends on the machine's clock, and no two recordings are the same.
 
     Parameters
     ----------
@@ -100,6 +103,8 @@ def record(
     accesses : bool
         Whether to record first touches of pages too, as ``NAME.touch.npz``. Without them nothing but faults and
         stores to page tables makes the shadow MMU work, and little ever goes out of sync.
+    vcpus : int
+        1 to 4. They take turns in one thread, so that the recording has an order.
     add : sequence of str
         More files and folders that the program needs.
     kernel : path, optional
@@ -130,6 +135,8 @@ def record(
         raise RecorderError("there is no command to record: OUT.npz -- COMMAND ARGS...")
     if thp not in THP:
         raise RecorderError(f"thp is {thp}, must be one of {', '.join(THP)}")
+    if not 1 <= vcpus <= MAX_VCPUS:
+        raise RecorderError(f"vcpus is {vcpus}, must be from 1 to {MAX_VCPUS}")
     if not time_limit > 0:
         raise RecorderError(f"time limit is {time_limit:g}, must be above 0")
     size = memory_size(memory)
@@ -157,12 +164,13 @@ def record(
             "memory": memory,
             "pti": pti,
             "thp": thp,
+            **({"vcpus": vcpus} if vcpus > 1 else {}),
             "kernel": f"{image.name} {_sha256(image)}",
             "qemu": version,
             "initramfs": told.hexdigest(),
             "plugin": build.plugin_digest(),
         }
-        words = qemu.command_line(image, plugin, size, pti=pti, thp=thp, accesses=accesses, deaf=deaf)
+        words = qemu.command_line(image, plugin, size, pti=pti, thp=thp, accesses=accesses, deaf=deaf, vcpus=vcpus)
         qemu.run(words, files, size, time_limit, progress, cancelled)
         progress("checking", 0, int(time_limit))
         summary = read_summary(files.summary)

@@ -12,6 +12,7 @@ import numpy as np
 from ..columns import read_columns
 from ..errors import RecordingError
 from ..output import whole_file
+from ..trace import MAX_VCPUS
 from ..x86 import signed, unsigned
 from . import convert as rules
 
@@ -27,7 +28,8 @@ ROWS = {"ev": "u1", "dt": "u4", "page": "u4", "lvl": "u1", "idx": "u2", "flags":
     "page_parent": "i4",
     "page_pidx": "u2",
 }
-TOUCHES = {"pos": "u4", "vpn": "u4", "kind": "u1", "vpn_table": "u8"}
+_TOUCHES_OF_ONE = {"pos": "u4", "vpn": "u4", "kind": "u1", "vpn_table": "u8"}
+TOUCHES = _TOUCHES_OF_ONE | {"vcpu": "u1"}
 _ADDED = {"version": "u4", "ram_pages": "u4", "direct_map": "u8", "about": "u1", "vcpu": "u1"}
 _PER_PAGE = ("page_pfn", "page_lvl", "page_parent", "page_pidx")
 
@@ -44,7 +46,7 @@ class Held:
 
 def read_rows(path: Path) -> Held:
     """Read ``NAME.npz``, of this version or an earlier one."""
-    if not _has_version(path):
+    if not _has(path, "version"):
         rows = read_columns(path, ROWS, RecordingError)
         held = Held(rows | {"vcpu": np.zeros(len(rows["ev"]), "u1")})
     else:
@@ -66,11 +68,15 @@ def read_rows(path: Path) -> Held:
 
 def read_touches(path: Path) -> dict[str, np.ndarray]:
     """Read ``NAME.touch.npz``."""
-    touches = read_columns(path, TOUCHES, RecordingError)
-    for name in ("vpn", "kind"):
+    several = _has(path, "vcpu")
+    touches = read_columns(path, TOUCHES if several else _TOUCHES_OF_ONE, RecordingError)
+    if not several:
+        touches["vcpu"] = np.zeros(len(touches["pos"]), "u1")
+    for name in ("vpn", "kind", "vcpu"):
         if len(touches[name]) != len(touches["pos"]):
             raise RecordingError(f"{path}: column {name!r} has not the length of 'pos'")
     _refuse(touches["vpn"] >= len(touches["vpn_table"]), path, "vpn is not in vpn_table")
+    _refuse(touches["vcpu"] >= MAX_VCPUS, path, f"vcpu must be below {MAX_VCPUS}")
     _refuse(~np.isin(touches["kind"], (0, 1, 2, 16, 17, 18)), path, "kind must be 0 to 2, or 16 to 18")
     return touches
 
@@ -87,7 +93,8 @@ def write(path: Path, held: Held, touches: dict[str, np.ndarray] | None) -> None
     if touches is None:
         beside.unlink(missing_ok=True)  # it belongs to another recording
     else:
-        _write_columns(beside, touches)
+        several = np.any(touches["vcpu"])
+        _write_columns(beside, {name: touches[name] for name in (TOUCHES if several else _TOUCHES_OF_ONE)})
     _write_columns(path, {name: held.rows[name] for name in (*ROWS, "vcpu")} | added)
 
 
@@ -101,10 +108,10 @@ def _write_columns(path: Path, columns: dict[str, np.ndarray]) -> None:
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), held.getvalue(), zipfile.ZIP_DEFLATED, 9)
 
 
-def _has_version(path: Path) -> bool:
+def _has(path: Path, column: str) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
-            return "version.npy" in archive.namelist()
+            return f"{column}.npy" in archive.namelist()
     except zipfile.BadZipFile:
         return False  # reading it says what is wrong
 
@@ -123,6 +130,7 @@ def _refuse_impossible(rows: dict[str, np.ndarray], ram_pages: int, path: Path) 
             raise RecordingError(f"{path}: column {name!r} has {len(rows[name])} elements, must have {wanted}")
     kind = rows["ev"]
     unknown = ~np.isin(kind, rules.ROW_KINDS)
+    _refuse(rows["vcpu"] >= MAX_VCPUS, path, f"vcpu must be below {MAX_VCPUS}")
     _refuse(unknown, path, f"unknown event {kind[np.argmax(unknown)] if count else ''}")
     of_table = np.isin(kind, (rules.ROW_CR3, rules.ROW_WRITE, *range(rules.ROW_LINK, rules.ROW_ROOT + 1)))
     _refuse(of_table & (rows["page"] >= pages), path, f"page must be below {pages}")

@@ -16,6 +16,8 @@ from ..x86 import P
 from . import convert as rules
 from ._format import DIRECT_MAP, RAM_PAGES, ROWS, TOUCHES, Held, read_rows, read_touches, write
 from .direct_map import extra_pages, l3_entry, root_index, small_pages
+from .first_touches import TLB, TOUCH, TOUCHED, ready_touches
+from .walk import NOT_MAPPED
 
 SHADOW_PAGES = 4096
 DIRECT_MAPS = ("recorded", "4k")
@@ -91,6 +93,12 @@ class Recording:
         flags = self.rows["flags"].astype(np.int64)
         return (flags & 0xFFF) | self.rows["frame"].astype(np.int64) << 12 | (flags >> 12) << 63
 
+    @property
+    def vcpus(self) -> int:
+        """How many vCPUs the guest had: as many as did anything."""
+        touched = 0 if self.touches is None else self.touches["vcpu"].max(initial=0)
+        return 1 + int(max(touched, self.rows["vcpu"].max(initial=0)))
+
     def write(self, path: str | os.PathLike) -> None:
         """Write ``NAME.npz``, and ``NAME.touch.npz`` if there are touches; each appears whole or not at all."""
         write(Path(path), Held(self.rows, self.ram_pages, self.direct_map, self.about), self.touches)
@@ -101,7 +109,7 @@ class Recording:
         return cls("empty", {name: np.zeros(0, kind) for name, kind in (ROWS | {"vcpu": "u1"}).items()})
 
     def trace(self, direct_map: str = "recorded") -> Trace:
-        """Return the recording as a trace for one vCPU (rules: `oosbench.recordings.convert`).
+        """Return the recording as a trace for as many vCPUs (rules: `oosbench.recordings.convert`).
 
         The machine's own accessed and dirty bits take the place of the recorded hardware's.
 
@@ -114,12 +122,10 @@ class Recording:
         Raises
         ------
         RecordingError
-            If there is no such direct map, or the guest had several vCPUs.
+            If there is no such direct map.
         """
         if direct_map not in DIRECT_MAPS:
             raise RecordingError(f"direct map is {direct_map!r}, must be one of {', '.join(DIRECT_MAPS)}")
-        if np.any(self.rows["vcpu"]):
-            raise RecordingError(f"{self.name}: the guest had several vCPUs; recordings of one become traces")
         rows, touches, touched, keys, regions = _ready(self)
         pages, name = self.ram_pages, self.name
         head = np.zeros(0, EVENT)
@@ -140,6 +146,9 @@ class Recording:
             touches,
             touched,
             self.direct_map,
+            np.full(self.vcpus, NOT_MAPPED),
+            np.zeros(self.vcpus, np.int64),
+            np.zeros((self.vcpus, len(touched)), TLB).view(np.recarray),
             memory,
             np.full(pages, -1, np.int32),
             np.zeros(pages, np.bool_),
@@ -149,7 +158,7 @@ class Recording:
             events,
             len(head),
         )
-        return Trace(4, 1, pages, SHADOW_PAGES, events[:n].copy(), name).validate()
+        return Trace(4, self.vcpus, pages, SHADOW_PAGES, events[:n].copy(), name).validate()
 
     def describe(self) -> str:
         """Return what the recorded guest did, in a screenful: its page faults, and the summary of its trace."""
@@ -178,6 +187,7 @@ def _ready(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray, in
     page = columns["page"].astype(np.int64)
     page[page >= len(columns["page_pfn"])] = -1  # rows that belong to no table
     rows.kind, rows.level, rows.error, rows.index = columns["ev"], columns["lvl"], columns["lvl"], columns["idx"]
+    rows.vcpu = columns["vcpu"]
     rows.page = page
     rows.frame = np.append(columns["page_pfn"], 0)[page]
     rows.value = recording.values
@@ -189,14 +199,24 @@ def _ready(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray, in
     of_row = np.where(rows.kind == rules.ROW_INVLPG, rows.va >> 21, np.append(table_regions, 0)[page])
     regions, numbers = np.unique(np.concatenate([of_row, pages >> 21]), return_inverse=True)
     rows.region = numbers[: len(rows)]
-    touched = np.zeros(len(pages), rules.TOUCHED).view(np.recarray)
+    touched = np.zeros(len(pages), TOUCHED).view(np.recarray)
     touched.va, touched.region = pages, numbers[len(rows) :]
+    invalidated = rows.kind == rules.ROW_INVLPG
+    rows.page[invalidated] = _places(rows.va[invalidated] >> 12 << 12, pages)
 
-    ready = np.empty(len(touches["pos"]), rules.TOUCH).view(np.recarray)
+    ready = np.empty(len(touches["pos"]), TOUCH).view(np.recarray)
     alike = np.empty(len(ready), np.int64)
-    rules.ready_touches(touches["pos"], touches["vpn"], touches["kind"], rows, pages, ready, alike)
+    columns = [touches[name] for name in ("pos", "vpn", "kind", "vcpu")]
+    ready_touches(*columns, rows, pages, np.full(recording.vcpus, NOT_MAPPED), ready, alike)
     ready.key, kinds = pd.factorize(alike)
     return rows, ready, touched, len(kinds), len(regions)
+
+
+def _places(wanted: np.ndarray, pages: np.ndarray) -> np.ndarray:
+    """Return where in `pages` each of `wanted` is, -1 if nowhere."""
+    order = np.argsort(pages, kind="stable")
+    place = np.append(order, -1)[np.searchsorted(pages, wanted, sorter=order)]
+    return np.where(np.append(pages, 0)[place] == wanted, place, -1)
 
 
 def _regions_of_tables(columns: dict[str, np.ndarray]) -> np.ndarray:

@@ -7,10 +7,13 @@ The converter keeps the guest's page tables as the trace stores them (`memory`),
 * A table that appears had its contents before the pointer to it: they are stored first. If the frame was a table
   before, three zero stores come before that: they stand for the guest clearing the page, after which the shadow
   code lets go of what it was.
-* A recorded fault is an ACCESS, which must end in a fault with that error code.
+* A recorded fault is an ACCESS, which must end in a fault with that error code (or, like an access by way of a TLB,
+  in none, if another vCPU has just forbidden it in a table that is out of sync).
 * The first touch of a page since a TLB flush is an ACCESS that must succeed. Touches that a shadow MMU cannot
-  tell from one before are left out.
+  tell from one before are left out. So are those that the tables forbid and permitted when the same vCPU touched the
+  page before, since its last flush: another vCPU has changed them, and the flush is still to come.
 * A write touch to a live table is left out, its stores being recorded; to a retired one it is a real store.
+* Each event is of the vCPU that it was recorded of, and walks from the root in force there.
 """
 
 from __future__ import annotations
@@ -19,7 +22,8 @@ import numpy as np
 
 from .._jit import entry, jit
 from ..events import ACCESS, CR3, INVLPG, POKE, WRITE
-from ..x86 import PFEC_I, PFEC_U, PFEC_W, PSE, P, frame_of
+from ..x86 import PFEC_I, PFEC_U, PFEC_W
+from .walk import NOT_MAPPED, permits, walk
 
 # Kinds of rows in a recording.
 ROW_CR3, ROW_INVLPG, ROW_FLUSHALL, ROW_PF, ROW_WRITE, ROW_LINK, ROW_INIT, ROW_UNLINK, ROW_ROOT = range(2, 11)
@@ -28,12 +32,14 @@ ROW_MARK, ROW_ROOTEND, ROW_ADUPD = 1, 11, 14
 ROW_KINDS = (ROW_MARK, *range(ROW_CR3, ROW_ROOTEND + 1), ROW_ADUPD)
 
 #: A row of a recording, made ready. `frame` is that of the table (of a CR3 row: the new root), `page` its
-#: incarnation, `region` the 2 MiB of address space that an L1 table or an address belongs to.
+#: incarnation (of an INVLPG: the page that is touched, or -1), `region` the 2 MiB of address space that an L1 table
+#: or an address belongs to.
 ROW = np.dtype(
     [
         ("kind", "u1"),
         ("level", "u1"),
         ("error", "u1"),
+        ("vcpu", "u1"),
         ("index", "i4"),
         ("page", "i4"),
         ("region", "i4"),
@@ -42,38 +48,14 @@ ROW = np.dtype(
         ("va", "i8"),
     ]
 )
-#: A first touch: the row it happened before, the page touched, and W, U, I bits of the access. Touches with the
-#: same `key` are alike: same page, same access and, in the lower half, same root.
-TOUCH = np.dtype([("row", "i4"), ("page", "i4"), ("key", "i4"), ("access", "u1")])
-#: A page that is touched somewhere; `seen_device` once it has translated to no RAM.
-TOUCHED = np.dtype([("va", "i8"), ("region", "i4"), ("seen_device", "?")])
-
-NOT_MAPPED = -1
 
 
 @jit
-def _walk(memory, root, va):
-    """Return the frame that `va` translates to by the tables in `memory`, NOT_MAPPED if it does not."""
-    table = root
-    for level in (4, 3, 2, 1):
-        if table < 0 or table >= len(memory):
-            return NOT_MAPPED
-        value = memory[table, (va >> (3 + 9 * level)) & 511]
-        if value & P == 0:
-            return NOT_MAPPED
-        table = frame_of(value)
-        if (level == 3 or level == 2) and value & PSE:
-            inside = (1 << (9 * (level - 1))) - 1
-            return (table & ~inside) | ((va >> 12) & inside)
-    return table
-
-
-@jit
-def _emit(events, n, op, address, value, access, spelled):
+def _emit(events, n, vcpu, op, address, value, access, spelled):
     """Append an event; return how many there are now."""
     event = events[n]
     event.op = op
-    event.vcpu = 0
+    event.vcpu = vcpu
     event.width = 8 if op == WRITE or op == POKE else 0
     event.access = access
     event.line = n + 2
@@ -84,31 +66,37 @@ def _emit(events, n, op, address, value, access, spelled):
 
 
 @jit
-def _store(events, n, memory, direct_map, frame, index, value):
+def _store(events, n, vcpu, memory, direct_map, frame, index, value):
     """Store an entry through the direct map."""
     memory[frame, index] = value
-    return _emit(events, n, WRITE, direct_map + frame * 4096 + index * 8, value, PFEC_W, 0)
+    return _emit(events, n, vcpu, WRITE, direct_map + frame * 4096 + index * 8, value, PFEC_W, 0)
 
 
 @jit
 def _poke(events, n, memory, frame, index, value):
     """Put an entry into memory without the machine noticing."""
     memory[frame, index] = value
-    return _emit(events, n, POKE, frame * 4096 + index * 8, value, 0, 0)
+    return _emit(events, n, 0, POKE, frame * 4096 + index * 8, value, 0, 0)
 
 
 @jit
-def _contents(events, n, memory, retired, root, direct_map, rows, first, last):
+def _contents(events, n, memory, retired, roots, direct_map, rows, first, last):
     """Give a new table its contents: those of the INIT rows from `first` up to `last`."""
     frame = rows[first - 1].frame
+    vcpu = np.int64(rows[first - 1].vcpu)
+    if roots[vcpu] == NOT_MAPPED:  # of a vCPU's first root, the others have stored the contents
+        for other in range(len(roots)):
+            if roots[other] != NOT_MAPPED:
+                vcpu = other
+    root = roots[vcpu]
     if root == NOT_MAPPED:  # before the first CR3 load nothing runs that could store
         for i in range(first, last):
             n = _poke(events, n, memory, frame, rows[i].index, rows[i].value)
         return n
-    reachable = _walk(memory, root, direct_map + frame * 4096) == frame
+    reachable = walk(memory, root, direct_map + frame * 4096)[0] == frame
     if reachable and retired[frame]:
         for index in range(3):
-            n = _store(events, n, memory, direct_map, frame, index, 0)
+            n = _store(events, n, vcpu, memory, direct_map, frame, index, 0)
     retired[frame] = False
     for index in range(512):
         given = False
@@ -118,70 +106,47 @@ def _contents(events, n, memory, retired, root, direct_map, rows, first, last):
                 n = _poke(events, n, memory, frame, index, rows[i].value)
         if not given and memory[frame, index] != 0:
             if reachable:
-                n = _store(events, n, memory, direct_map, frame, index, 0)
+                n = _store(events, n, vcpu, memory, direct_map, frame, index, 0)
             else:
                 n = _poke(events, n, memory, frame, index, 0)
     for i in range(first, last if reachable else first):
-        n = _store(events, n, memory, direct_map, frame, rows[i].index, rows[i].value)
+        n = _store(events, n, vcpu, memory, direct_map, frame, rows[i].index, rows[i].value)
     return n
 
 
 @jit
-def _touch(events, n, memory, live, retired, root, va, access):
+def _touch(events, n, vcpu, memory, live, retired, frame, va, access):
     """Make a touch an event, unless it is a write to a live table."""
-    if access & PFEC_W:
-        frame = _walk(memory, root, va)
-        if 0 <= frame < len(memory):
-            if live[frame] >= 0:
-                return n
-            if retired[frame]:
-                retired[frame] = False
-                for index in range(1 if access & PFEC_U else 3):
-                    memory[frame, index] = 0
-                    n = _emit(events, n, WRITE, va + 8 * index, 0, access, 2)
-                return n
-    return _emit(events, n, ACCESS, va, 0, access, 0)
+    if access & PFEC_W and 0 <= frame < len(memory):
+        if live[frame] >= 0:
+            return n
+        if retired[frame]:
+            retired[frame] = False
+            for index in range(1 if access & PFEC_U else 3):
+                memory[frame, index] = 0
+                n = _emit(events, n, vcpu, WRITE, va + 8 * index, 0, access, 2)
+            return n
+    return _emit(events, n, vcpu, ACCESS, va, 0, access, 0)
 
 
 @entry
-def ready_touches(pos, vpn, kind, rows, pages, touches, alike):
-    """Make first touches ready, but for their keys.
-
-    Parameters
-    ----------
-    pos, vpn, kind : arrays of t
-        As recorded.
-    rows : ROW[r]
-    pages : int64[p]
-        The address of each page that is touched.
-    touches : TOUCH[t]
-        Filled in.
-    alike : int64[t]
-        Filled with a number that touches that are alike have in common.
-    """
-    row = passed = 0
-    root = -1
-    for i in range(len(pos)):
-        row = min(row + np.int64(pos[i]), len(rows))
-        while passed < row:
-            if rows[passed].kind == ROW_CR3:
-                root = rows[passed].page
-            passed += 1
-        page, what = np.int64(vpn[i]), np.int64(kind[i])
-        access = PFEC_W if what & 3 == 1 else PFEC_I if what & 3 == 2 else 0
-        upper = pages[page] < 0
-        # In the upper half, what the processor reads and writes while it delivers an event is recorded as the user's.
-        if what >= 16 and not (upper and access != PFEC_I):
-            access |= PFEC_U
-        touch = touches[i]
-        touch.row = row
-        touch.page = page
-        touch.access = access
-        alike[i] = (page << 8 | access) << 32 | (0 if upper else root + 1)
-
-
-@entry
-def convert(rows, touches, touched, direct_map, memory, live, retired, seen, region_changed, linked, events, n):
+def convert(
+    rows,
+    touches,
+    touched,
+    direct_map,
+    roots,
+    flushed,
+    tlbs,
+    memory,
+    live,
+    retired,
+    seen,
+    region_changed,
+    linked,
+    events,
+    n,
+):
     """Turn a recording into events.
 
     Parameters
@@ -192,6 +157,12 @@ def convert(rows, touches, touched, direct_map, memory, live, retired, seen, reg
     touched : TOUCHED[p]
     direct_map : int
         Where the kernel maps all memory.
+    roots : int64[vcpus]
+        NOT_MAPPED; the root in force on each vCPU.
+    flushed : int64[vcpus]
+        Zero; when each vCPU last flushed its TLB.
+    tlbs : TLB[vcpus, p]
+        Zero.
     memory : int64[frames, 512]
         The tables as the trace stores them.
     live : int32[frames]
@@ -213,7 +184,6 @@ def convert(rows, touches, touched, direct_map, memory, live, retired, seen, reg
     """
     now = 1
     upper_changed = 0
-    root = NOT_MAPPED
     t = 0
     r = 0
     while r <= len(rows):
@@ -223,21 +193,32 @@ def convert(rows, touches, touched, direct_map, memory, live, retired, seen, reg
             va = page.va
             now += 1
             t += 1
+            vcpu = np.int64(touch.vcpu)
+            access = np.int64(touch.access)
+            frame, rights = walk(memory, roots[vcpu], va)
+            tlb = tlbs[vcpu, touch.page]
+            if tlb.filled <= flushed[vcpu]:
+                tlb.rights = 0
+            if not permits(rights, access) and permits(np.int64(tlb.rights), access):
+                continue
+            tlb.filled = now
+            tlb.rights |= rights
             last = seen[touch.key]
             fresh = last > upper_changed and last > region_changed[page.region] and not page.seen_device
             if fresh and va < 0:
-                frame = (va - direct_map) >> 12
-                fresh = not (0 <= frame < len(linked)) or last > linked[frame]
+                place = (va - direct_map) >> 12
+                fresh = not (0 <= place < len(linked)) or last > linked[place]
             if fresh:
                 continue
             seen[touch.key] = now
-            if _walk(memory, root, va) >= len(memory):
+            if frame >= len(memory):
                 page.seen_device = True
-            n = _touch(events, n, memory, live, retired, root, va, np.int64(touch.access))
+            n = _touch(events, n, vcpu, memory, live, retired, frame, va, access)
         if r == len(rows):
             break
         row = rows[r]
         kind = row.kind
+        vcpu = np.int64(row.vcpu)
         now += 1
         r += 1
         if kind == ROW_CR3 or (kind == ROW_WRITE and row.level >= 2):
@@ -247,27 +228,31 @@ def convert(rows, touches, touched, direct_map, memory, live, retired, seen, reg
                     first = r
                     while r < len(rows) and rows[r].kind == ROW_INIT:
                         r += 1
-                    n = _contents(events, n, memory, retired, root, direct_map, rows, first, r)
+                    n = _contents(events, n, memory, retired, roots, direct_map, rows, first, r)
                     live[rows[first - 1].frame] = rows[first - 1].page
                     linked[rows[first - 1].frame] = now
                     upper_changed = now
         if kind == ROW_CR3:
-            root = row.frame
-            n = _emit(events, n, CR3, root * 4096, 0, 0, 0)
+            roots[vcpu] = row.frame
+            flushed[vcpu] = now
+            n = _emit(events, n, vcpu, CR3, row.frame * 4096, 0, 0, 0)
         elif kind == ROW_WRITE:
-            n = _store(events, n, memory, direct_map, row.frame, row.index, row.value)
+            n = _store(events, n, vcpu, memory, direct_map, row.frame, row.index, row.value)
             if row.level >= 2:
                 upper_changed = now
             else:
                 region_changed[row.region] = now
         elif kind == ROW_INVLPG:
-            n = _emit(events, n, INVLPG, row.va, 0, 0, 0)
+            if row.page >= 0:
+                tlbs[vcpu, row.page].rights = 0
+            n = _emit(events, n, vcpu, INVLPG, row.va, 0, 0, 0)
             region_changed[row.region] = now
         elif kind == ROW_FLUSHALL:
-            n = _emit(events, n, CR3, root * 4096, 0, 0, 0)
+            flushed[vcpu] = now
+            n = _emit(events, n, vcpu, CR3, roots[vcpu] * 4096, 0, 0, 0)
         elif kind == ROW_PF:
             wanted = PFEC_I if row.error & PFEC_I else np.int64(row.error) & PFEC_W
-            n = _emit(events, n, ACCESS, row.va, 0, wanted | (row.error & PFEC_U), 0)
+            n = _emit(events, n, vcpu, ACCESS, row.va, 0, wanted | (row.error & PFEC_U), 0)
         elif kind == ROW_UNLINK:
             if live[row.frame] == row.page:
                 live[row.frame] = -1

@@ -3,17 +3,16 @@
 // The log: a row for each event, and how the plugin gives up.
 
 #pragma once
-#include "qemu.h"
+#include "vcpus.h"
 
 enum { MARK = 1, LOAD_CR3, INVLPG, FLUSH_ALL, FAULT, WRITE, LINK, INIT, UNLINK, ROOT, ROOT_END, AD_UPDATE = 14 };
 
 struct row { uint64_t when, value, va; uint32_t page; uint16_t index; uint8_t kind, level, vcpu, kernel; uint8_t pad[6]; };
-struct touched { uint64_t row, page_and_kind; };
+struct touched { uint64_t row, what; }; // vCPU << 56 | page << 8 | kind
 
 static FILE *log_file, *touch_file;
 static const char *summary_name;
-static uint64_t rows, now; // `now`: instructions before this block
-static uint32_t epoch = 1; // one more with every flush of the TLB
+static uint64_t rows, now; // `now`: instructions of all vCPUs, before this block
 static bool recording, deaf;
 
 static void fail(const char *why)
@@ -41,7 +40,7 @@ static bool holding;
 
 static void put(int kind, uint32_t page, int level, int index, uint64_t value, uint64_t va, bool kernel)
 {
-    struct row row = {now, value, va, page, index, kind, level, 0, kernel, {0}};
+    struct row row = {now, value, va, page, index, kind, level, acting - vcpus, kernel, {0}};
     if (!holding || (kind != UNLINK && kind != ROOT_END))
         write_row(&row);
     else if (held_count < MOST_HELD)

@@ -9,8 +9,8 @@
 //
 // QEMU passes no stored values to a plugin. So guest memory is a file, mapped here too, and read after each store.
 //
-// Arguments: ram=FILE, pages=N, log=FILE, touches=FILE (optional), summary=FILE, deaf=on (ignore stores: a check of the
-// check). API is the version of the plugin interface, which the compiler is told.
+// Arguments: ram=FILE, pages=N, log=FILE, touches=FILE (optional), summary=FILE, vcpus=N (else 1), deaf=on (ignore
+// stores: a check of the check). API is the version of the plugin interface, which the compiler is told.
 
 #define _GNU_SOURCE
 #include "instructions.h"
@@ -19,9 +19,14 @@
 
 struct block { uint64_t va, last; uint32_t length; };
 
-static const struct special *pending;
 static uint64_t fault_handler;
-static uint32_t last_length;
+
+// What is in force on the vCPU that acts, for the first time.
+static void meet(void)
+{
+    load_root(frame_of(reg(CR3)));
+    acting->epoch++;
+}
 
 static void begin(void)
 {
@@ -33,8 +38,7 @@ static void begin(void)
         fail("the guest's kernel does not tell where asm_exc_page_fault and page_offset_base are");
     recording = true;
     put(MARK, 0, 0, 1, 0, 0, false);
-    load_root(frame_of(reg(CR3)));
-    epoch++;
+    meet();
     fflush(log_file);
 }
 
@@ -80,17 +84,17 @@ static void done(const struct special *special)
         uint64_t va = special->offset + (special->base < 0 ? 0 : reg(special->base));
         va += special->index < 0 ? 0 : reg(special->index) << special->scale;
         if (touch_file && seen_page(va << 16 >> 28)->page == va << 16 >> 28)
-            memset(seen_page(va << 16 >> 28)->epoch, 0, sizeof seen->epoch);
-        aliases[va >> 12 & (ALIASES - 1)].epoch = 0;
+            memset(seen_page(va << 16 >> 28)->epoch, 0, sizeof acting->seen->epoch);
+        acting->aliases[va >> 12 & (ALIASES - 1)].epoch = 0;
         if (recording)
-            put(INVLPG, root->page, 0, 0, 0, va, false);
+            put(INVLPG, acting->root->page, 0, 0, 0, va, false);
         return;
     }
-    epoch++;
+    acting->epoch++;
     if (!recording)
         return;
     if (special->kind == TO_CR0_OR_CR4) {
-        put(FLUSH_ALL, root->page, 0, 0, 0, 0, false);
+        put(FLUSH_ALL, acting->root->page, 0, 0, 0, 0, false);
         return;
     }
     bury();
@@ -100,31 +104,53 @@ static void done(const struct special *special)
 
 static void page_fault(void)
 {
-    uint64_t stack = walk(root_frame, reg(RSP));
+    uint64_t stack = walk(acting->root_frame, reg(RSP));
     if (stack >> 12 >= frames)
         fail("the stack of a page fault is not mapped");
     uint64_t *frame = ram + (stack >> 3); // error code, RIP, as the processor pushed them
-    put(FAULT, root->page, frame[0] & 0xFF, 0, 0, reg(CR2), frame[1] >> 63);
+    put(FAULT, acting->root->page, frame[0] & 0xFF, 0, 0, reg(CR2), frame[1] >> 63);
 }
 
-static void on_block(unsigned vcpu, void *data)
+// The block of the vCPU that acts is over, and it goes on at `at`: what that block left behind takes place.
+static void settle(uint64_t at)
 {
-    const struct block *block = data;
-    (void)vcpu;
-    now += last_length;
-    last_length = block->length;
-    if (pending) {
-        const struct special *special = pending;
-        pending = NULL;
+    now += acting->length;
+    acting->length = 0;
+    if (acting->pending) {
+        const struct special *special = acting->pending;
+        acting->pending = NULL;
         done(special);
     }
     if (!recording)
         return;
     if (loads >= LOADS_BETWEEN_CHECKS || stores >= STORES_BETWEEN_CHECKS) // no store is half done here
         compare_with_memory();
-    if (block->va == fault_handler)
+    if (at == fault_handler && !acting->fault_told) {
         page_fault();
-    if (touch_file) {
+        acting->fault_told = true;
+    }
+}
+
+// The one that acted before may have met a page fault, of which the handler has not begun yet: it is told now, before
+// this one changes the tables that explain it.
+static void act(unsigned vcpu)
+{
+    if (acting == &vcpus[vcpu])
+        return;
+    settle(reg(RIP));
+    acting = &vcpus[vcpu];
+    if (recording && !acting->root)
+        meet();
+}
+
+static void on_block(unsigned vcpu, void *data)
+{
+    const struct block *block = data;
+    act(vcpu);
+    settle(block->va);
+    acting->fault_told = false;
+    acting->length = block->length;
+    if (recording && touch_file) {
         touch(block->va, 2, !(block->va >> 63));
         if ((block->va ^ block->last) >> 12)
             touch(block->last, 2, !(block->va >> 63));
@@ -133,14 +159,14 @@ static void on_block(unsigned vcpu, void *data)
 
 static void on_special(unsigned vcpu, void *data)
 {
-    (void)vcpu;
-    pending = data;
+    act(vcpu);
+    acting->pending = data;
 }
 
 // `data` is not NULL for instructions of user code.
 static void on_access(unsigned vcpu, uint32_t info, uint64_t va, void *data)
 {
-    (void)vcpu;
+    act(vcpu);
     if (!recording)
         return;
     bool store = qemu_plugin_mem_is_store(info); // some versions report loads to those who ask for stores alone
@@ -166,8 +192,9 @@ static void on_translation(uint64_t id, struct block_handle *handle)
 {
     static bool found;
     (void)id;
-    if (!found && !(found = find_registers()))
-        fail("this QEMU gives a plugin no registers");
+    if (!found && !(found = find_registers(vcpu_count > 1)))
+        fail(vcpu_count > 1 ? "this QEMU gives a plugin no registers of several vCPUs"
+                            : "this QEMU gives a plugin no registers");
     size_t count = qemu_plugin_tb_n_insns(handle);
     struct block *block = calloc(1, sizeof *block);
     if (!block)
@@ -229,6 +256,8 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, cons
             log_file = created(value);
         else if (!strcmp(words[i], "touches"))
             touch_file = created(value);
+        else if (!strcmp(words[i], "vcpus"))
+            vcpu_count = strtoul(value, NULL, 10);
         else if (!strcmp(words[i], "deaf"))
             deaf = !strcmp(value, "on");
         else
@@ -237,11 +266,16 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, cons
     int file = open(ram_name, O_RDWR);
     ram = file < 0 ? MAP_FAILED : mmap(NULL, frames * 4096, PROT_READ, MAP_SHARED, file, 0);
     live = calloc(frames, sizeof *live);
-    if (ram == MAP_FAILED || !live || !log_file || !summary_name)
+    if (ram == MAP_FAILED || !live || !log_file || !summary_name || !vcpu_count || vcpu_count > MOST_VCPUS)
         return -1;
     summary_name = strdup(summary_name);
     bytes = g_byte_array_new();
-    resize_seen(1 << 16);
+    for (unsigned i = 0; i < vcpu_count; i++) {
+        acting = &vcpus[i];
+        acting->epoch = 1;
+        resize_seen(1 << 16);
+    }
+    acting = vcpus;
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
     return 0;
 }

@@ -47,8 +47,20 @@ enum { READS = 1, WRITES = 2 };
 __attribute__((visibility("default"))) int qemu_plugin_version = API;
 
 // Registers, by the numbers of the instruction set; the interface has no order of its own.
-enum { RAX = 0, RSP = 4, CR2 = 16, CR3, CR4, REGISTERS };
+enum { RAX = 0, RSP = 4, CR2 = 16, CR3, CR4, RIP, REGISTERS };
 static byte_array *bytes;
+
+// The first version of the interface reads no registers, and none reads those of a vCPU at rest. But a QEMU with
+// modules, as Debian's, exports what its debugger stub uses. General registers are current between blocks only.
+static void *(*find_cpu)(int index);
+static int (*read_register)(void *cpu, byte_array *into, int number);
+
+static bool find_debugger(void)
+{
+    find_cpu = dlsym(RTLD_DEFAULT, "qemu_get_cpu");
+    read_register = dlsym(RTLD_DEFAULT, "x86_cpu_gdb_read_register");
+    return find_cpu && read_register;
+}
 
 #if API >= 2
 typedef struct { struct reg_handle *handle; const char *name, *feature; } reg_descriptor;
@@ -57,12 +69,14 @@ extern reg_array *qemu_plugin_get_registers(void);
 extern int qemu_plugin_read_register(struct reg_handle *handle, byte_array *into);
 static struct reg_handle *handles[REGISTERS];
 
-static bool find_registers(void)
+static bool find_registers(bool several)
 {
     static const char *const names[REGISTERS] = {
         "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
-        "cr2", "cr3", "cr4",
+        "cr2", "cr3", "cr4", "rip",
     };
+    if (several)
+        return find_debugger();
     reg_array *all = qemu_plugin_get_registers();
     int found = 0;
     for (int r = 0; r < REGISTERS; r++)
@@ -73,34 +87,25 @@ static bool find_registers(void)
             }
     return found == REGISTERS;
 }
-
-static uint64_t reg(int number)
-{
-    uint64_t value = 0;
-    g_byte_array_set_size(bytes, 0);
-    qemu_plugin_read_register(handles[number], bytes);
-    memcpy(&value, bytes->data, bytes->length < 8 ? bytes->length : 8);
-    return value;
-}
 #else
-// The first version of the interface reads no registers, but a QEMU with modules, as Debian's, exports what its debugger
-// stub uses. General registers are current at the beginning of a block only.
-extern void *qemu_get_cpu(int index);
-static int (*read_register)(void *cpu, byte_array *into, int number);
-
-static bool find_registers(void)
+static bool find_registers(bool several)
 {
-    read_register = dlsym(RTLD_DEFAULT, "x86_cpu_gdb_read_register");
-    return read_register != NULL;
-}
-
-static uint64_t reg(int number)
-{
-    static const uint8_t debugger[REGISTERS] = {0, 2, 3, 1, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 28, 29, 30};
-    uint64_t value = 0;
-    g_byte_array_set_size(bytes, 0);
-    read_register(qemu_get_cpu(0), bytes, debugger[number]);
-    memcpy(&value, bytes->data, bytes->length < 8 ? bytes->length : 8);
-    return value;
+    (void)several;
+    return find_debugger();
 }
 #endif
+
+static uint64_t reg_of(int vcpu, int number)
+{
+    static const uint8_t debugger[REGISTERS] = {0, 2, 3, 1, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 28, 29, 30, 16};
+    uint64_t value = 0;
+    g_byte_array_set_size(bytes, 0);
+    if (read_register)
+        read_register(find_cpu(vcpu), bytes, debugger[number]);
+#if API >= 2
+    else
+        qemu_plugin_read_register(handles[number], bytes);
+#endif
+    memcpy(&value, bytes->data, bytes->length < 8 ? bytes->length : 8);
+    return value;
+}

@@ -21,9 +21,15 @@ static uint64_t frames;
 static struct table **live; // by frame
 static struct table *dead;
 static uint32_t pages;
-static struct table *root;
-static uint64_t root_frame;
 static uint64_t stores; // since the last check
+
+static bool in_force(const struct table *table)
+{
+    for (unsigned i = 0; i < vcpu_count; i++)
+        if (vcpus[i].root == table)
+            return true;
+    return false;
+}
 
 static uint64_t frame_of(uint64_t value) { return value >> 12 & 0xFFFFFFFFFFULL; }
 
@@ -66,6 +72,8 @@ static void leave(struct table *table, int index)
 
 static void unlink_table(struct table *table, uint64_t frame)
 {
+    if (table->is_root && in_force(table))
+        fail("a root of page tables ends while a vCPU uses it");
     live[frame] = NULL;
     table->dead = true;
     table->next_dead = dead;
@@ -141,7 +149,7 @@ static bool user_half_is_empty(const struct table *table)
 static void end_root_if_over(struct table *table, uint64_t frame)
 {
     if (user_half_is_empty(table)) {
-        if (table->had_user && table != root)
+        if (table->had_user && !in_force(table))
             unlink_table(table, frame);
     } else {
         table->had_user = true;
@@ -150,20 +158,20 @@ static void end_root_if_over(struct table *table, uint64_t frame)
 
 static void load_root(uint64_t frame)
 {
-    struct table *before = root;
-    uint64_t before_frame = root_frame;
+    struct table *before = acting->root;
+    uint64_t before_frame = acting->root_frame;
     if (frame >= frames)
         fail("CR3 points outside memory");
     if (live[frame] && !live[frame]->is_root) // a table of a lower level, of which the frame is no more
         unlink_table(live[frame], frame);
     put(LOAD_CR3, live[frame] ? live[frame]->page : pages, 4, 0, 0, 0, false);
     hold();
-    root = live[frame] ? live[frame] : adopt(frame, 4, -1, 0);
+    acting->root = live[frame] ? live[frame] : adopt(frame, 4, -1, 0);
     release();
-    root_frame = frame;
-    if (before && !before->dead && before != root)
+    acting->root_frame = frame;
+    if (before && !before->dead && before != acting->root)
         end_root_if_over(before, before_frame);
-    end_root_if_over(root, frame);
+    end_root_if_over(acting->root, frame);
 }
 
 static void stored(struct table *table, uint64_t frame, int index)
@@ -224,8 +232,6 @@ static void compare_with_memory(void)
 }
 
 // What virtual pages outside the direct map translate to, until the next flush.
-enum { ALIASES = 4096 };
-static struct { uint64_t page, frame; uint32_t epoch; } aliases[ALIASES];
 static uint64_t direct_map;
 
 static uint64_t frame_at(uint64_t va)
@@ -234,10 +240,10 @@ static uint64_t frame_at(uint64_t va)
     if (offset >> 12 < frames)
         return offset >> 12;
     uint64_t page = va >> 12, slot = page & (ALIASES - 1);
-    if (aliases[slot].page != page || aliases[slot].epoch != epoch) {
-        aliases[slot].page = page;
-        aliases[slot].epoch = epoch;
-        aliases[slot].frame = walk(root_frame, va) >> 12;
+    if (acting->aliases[slot].page != page || acting->aliases[slot].epoch != acting->epoch) {
+        acting->aliases[slot].page = page;
+        acting->aliases[slot].epoch = acting->epoch;
+        acting->aliases[slot].frame = walk(acting->root_frame, va) >> 12;
     }
-    return aliases[slot].frame;
+    return acting->aliases[slot].frame;
 }
