@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from oosbench import PRESETS, Machine, Recording, RecordingError, TraceError, experiment, open_trace, recordings, watch
+from oosbench.events import ACCESS, CR3, INVLPG, WRITE
 from oosbench.recordings import _recording
 
 from . import golden
@@ -100,11 +101,12 @@ def test_the_oracle_finds_nothing_in_another_recording(name, preset, recorded):
 def test_the_documented_command_made_it(name):
     about = json.loads(recordings.load(name).about)
     options = ["--pti"] * about["pti"] + ["--thp", about["thp"]] * (about["thp"] != "always")
+    options += ["--vcpus", str(about.get("vcpus"))] * ("vcpus" in about)
     readme = (_recording.data_folder() / "README.md").read_text()
     (told,) = re.findall(rf"oosbench record \.\./{name}\.npz (.*)", readme)
     words, _, command = told.partition(" -- ")
     assert shlex.split(command) == about["command"]
-    assert [word for word in shlex.split(words) if word in ("--pti", "--thp", "never")] == options
+    assert [word for word in shlex.split(words) if word in ("--pti", "--thp", "never", "--vcpus", "2")] == options
     assert about["missed"] == 0
     assert about["compared"] > 300
     for file in (f"{name}.npz", f"{name}.touch.npz"):
@@ -119,6 +121,15 @@ def test_one_setting_of_the_kernel_makes_another_guest(recorded):
     assert frame.resync_compared["inserts-pti"] > 20 * frame.resync_compared["inserts"]
     assert frame.resync_dirty["inserts-pti"] < 2 * frame.resync_dirty["inserts"]
     assert frame.shadow_fault["lists-small"] > 1.5 * frame.shadow_fault["lists"]
+    assert frame.resync_compared["pipeline-smp"] > 1.3 * frame.resync_compared["pipeline"]
+
+
+def test_a_guest_of_two_vcpus_uses_both(recorded):
+    trace = recorded("pipeline-smp")
+    assert trace.vcpus == 2
+    for op in (ACCESS, CR3, INVLPG, WRITE):
+        of_each = np.bincount(trace.events.vcpu[trace.events.op == op], minlength=2)
+        assert of_each.min() > of_each.sum() / 4
 
 
 def _lines_by_row(result):
