@@ -95,7 +95,8 @@ def bench(
     Parameters
     ----------
     only : iterable of str, optional
-        Names of parts (`PARTS`), of the two traces of the original, of bundled recordings. Default: all of them.
+        Names of parts (`PARTS`), of the two traces of the original, of bundled recordings. Default: all, of the
+        recordings those that studies go over.
     files : iterable of str or Trace
         Traces of your own.
     presets : sequence of str
@@ -110,7 +111,7 @@ def bench(
         If a trace cannot be used.
     """
     known = [*PARTS, *ORIGINAL, *recordings.bundled().index]
-    wanted = known if only is None else list(only)
+    wanted = [*PARTS, *ORIGINAL, *recordings.studied()] if only is None else list(only)
     for name in wanted:
         if name not in known:
             raise BadInput(f"nothing to time is called {name!r}; there are {', '.join(known)}")
