@@ -133,12 +133,13 @@ static void settle(uint64_t at)
 
 // The one that acted before may have met a page fault, of which the handler has not begun yet: it is told now, before
 // this one changes the tables that explain it.
-static void act(unsigned vcpu)
+static void act(void)
 {
-    if (acting == &vcpus[vcpu])
+    struct vcpu *next = running();
+    if (acting == next)
         return;
     settle(reg(RIP));
-    acting = &vcpus[vcpu];
+    acting = next;
     if (recording && !acting->root)
         meet();
 }
@@ -146,7 +147,8 @@ static void act(unsigned vcpu)
 static void on_block(unsigned vcpu, void *data)
 {
     const struct block *block = data;
-    act(vcpu);
+    (void)vcpu;
+    act();
     settle(block->va);
     acting->fault_told = false;
     acting->length = block->length;
@@ -159,14 +161,16 @@ static void on_block(unsigned vcpu, void *data)
 
 static void on_special(unsigned vcpu, void *data)
 {
-    act(vcpu);
+    (void)vcpu;
+    act();
     acting->pending = data;
 }
 
 // `data` is not NULL for instructions of user code.
 static void on_access(unsigned vcpu, uint32_t info, uint64_t va, void *data)
 {
-    act(vcpu);
+    (void)vcpu;
+    act();
     if (!recording)
         return;
     bool store = qemu_plugin_mem_is_store(info); // some versions report loads to those who ask for stores alone

@@ -54,12 +54,14 @@ static byte_array *bytes;
 // modules, as Debian's, exports what its debugger stub uses. General registers are current between blocks only.
 static void *(*find_cpu)(int index);
 static int (*read_register)(void *cpu, byte_array *into, int number);
+static void **current_cpu; // of the thread that all vCPUs share, which is the one that translates
 
 static bool find_debugger(void)
 {
     find_cpu = dlsym(RTLD_DEFAULT, "qemu_get_cpu");
     read_register = dlsym(RTLD_DEFAULT, "x86_cpu_gdb_read_register");
-    return find_cpu && read_register;
+    current_cpu = dlsym(RTLD_DEFAULT, "current_cpu");
+    return find_cpu && read_register && current_cpu;
 }
 
 #if API >= 2

@@ -27,4 +27,19 @@ struct vcpu {
 static struct vcpu vcpus[MOST_VCPUS], *acting = vcpus;
 static unsigned vcpu_count = 1;
 
+// Which vCPU runs. What callbacks are told is no good where vCPUs share a thread: some versions tell the vCPU that a
+// block was translated for.
+static struct vcpu *running(void)
+{
+    static void *cpus[MOST_VCPUS];
+    if (vcpu_count == 1)
+        return vcpus;
+    for (unsigned i = 0; i < vcpu_count; i++) {
+        cpus[i] = cpus[i] ? cpus[i] : find_cpu(i);
+        if (cpus[i] == *current_cpu)
+            return vcpus + i;
+    }
+    return acting;
+}
+
 static uint64_t reg(int number) { return reg_of(acting - vcpus, number); }
