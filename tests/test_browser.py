@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from oosbench import open_trace, recordings
+from oosbench.cache import cache_root
 from oosbench.recorder import missing
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -61,7 +62,12 @@ def lab(tmp_path_factory):
     """Start JupyterLab on the notebooks, apart from the user's settings; return how to get the address of one."""
     home = tmp_path_factory.mktemp("jupyter")
     folders = "CONFIG_DIR DATA_DIR RUNTIME_DIR LAB_WORKSPACES_DIR LAB_SETTINGS_DIR"
+    (home / "cache").mkdir()
+    for kept in cache_root().glob("*"):  # machine code, but none of the sweeps that earlier runs have stored
+        if not kept.name.startswith("sweeps"):
+            (home / "cache" / kept.name).symlink_to(kept)
     environment = os.environ | {
+        "OOSBENCH_CACHE": str(home / "cache"),
         **{f"JUPYTER_{name}".replace("_LAB_", "LAB_"): str(home / name) for name in folders.split()},
         "IPYTHONDIR": str(home / "ipython"),
         "JUPYTER_PLATFORM_DIRS": "1",
