@@ -1,7 +1,7 @@
 # make figures   the main job: bundled recordings through the presets; tables and charts under results/
 # make lab       open the workbench in JupyterLab
 # make test      run every test
-# make mutants   break the project in one place at a time, and see the tests notice (45 minutes)
+# make mutants   break the project in one place at a time, and see the tests notice (an hour)
 #
 # Each sets up what it needs in .venv first. Inside an active conda or virtual environment: make lab PY=python
 PYTHON ?= python3
