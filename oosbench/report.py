@@ -114,12 +114,13 @@ def columns_of(table: pd.DataFrame) -> Columns:
     """Return how a table without columns of its own is shown: names in words, numbers with separators."""
     styles = {}
     for name, column in table.items():
-        if not pd.api.types.is_numeric_dtype(column) or name == "year":
-            styles[name] = "{}"
-        elif pd.api.types.is_integer_dtype(column):
+        if pd.api.types.is_integer_dtype(column) and name != "year":
             styles[name] = "{:,}"
+        elif pd.api.types.is_float_dtype(column):
+            most = column.abs().max()
+            styles[name] = "{:,.0f}" if most >= 1000 else "{:.3f}" if most >= 1 else "{:.3g}"
         else:
-            styles[name] = "{:,.0f}" if column.abs().max() >= 1000 else "{:,.4g}"
+            styles[name] = "{}"
     return [(name, str(name).replace("_", " "), style) for name, style in styles.items()]
 
 

@@ -1,4 +1,4 @@
-"""The recorder's parts, without a guest; the format of recordings; and the self-check."""
+"""The recorder's parts, without a guest; and the format of recordings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from oosbench.recorder.log import ROW, TOUCHED, read_summary, rows_of, touches_o
 from oosbench.recorder.qemu import command_line
 from oosbench.shadow.replay import OUTCOMES
 
-NAMES = list(recordings.bundled().index)
+from .turns import taking_turns
+
 ABOUT = dict.fromkeys(("checks", "compared", "missed", "kernel", "qemu", "initramfs", "plugin"), 0)
 ABOUT |= {"command": ["ls"], "memory": "1G", "thp": "never", "pti": False}
 
@@ -306,20 +307,6 @@ def test_impossible_numbers_of_the_new_columns_are_refused(column, value, told, 
 # ---- several vCPUs ----
 
 
-def _taking_turns(name: str) -> Recording:
-    """Return a recording as if of two vCPUs: both load every root, and one of them, by chance, does the rest."""
-    old = recordings.load(name)
-    kind, random = old.rows["ev"], np.random.default_rng(3)
-    loads, others = np.flatnonzero(kind == 2), np.flatnonzero(~np.isin(kind, (7, 8, 10)))
-    at = others[np.searchsorted(others, loads, "right")]  # where the second loads it: after the tables it brought
-    rows = {name: c if name.startswith("page_") else np.insert(c, at, c[loads]) for name, c in old.rows.items()}
-    rows["vcpu"] = np.insert(np.where(kind == 2, 0, random.integers(2, size=len(kind))), at, 1).astype("u1")
-    row = np.cumsum(old.touches["pos"], dtype=np.int64)
-    row += np.searchsorted(at, row, "right")
-    vcpu = random.integers(2, size=len(row)).astype("u1")
-    return Recording(name, rows, old.touches | {"pos": np.diff(row, prepend=0).astype("u4"), "vcpu": vcpu})
-
-
 def test_of_which_vcpu_a_recording_is_makes_no_difference():
     old = recordings.load("sqlite")
     one, other = (
@@ -337,7 +324,7 @@ def _on(vcpu: int, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("preset", ["oos-snapshot", "oos-fixed"])
 def test_two_vcpus_make_a_trace_of_which_every_recorded_fault_is_delivered_and_no_other(preset):
-    recording = _taking_turns("sqlite")
+    recording = taking_turns("sqlite")
     assert check(recording).good
     trace = recording.trace()
     assert trace.vcpus == 2
@@ -399,7 +386,7 @@ def test_a_touch_that_only_the_own_tlb_still_permits_is_left_out(before, between
 
 
 def test_the_vcpu_of_a_touch_is_written_only_if_there_are_several(tmp_path):
-    two = _taking_turns("sqlite")
+    two = taking_turns("sqlite")
     two.write(tmp_path / "two.npz")
     again = Recording.read(tmp_path / "two.npz")
     assert again.vcpus == 2
@@ -415,7 +402,7 @@ def test_the_vcpu_of_a_touch_is_written_only_if_there_are_several(tmp_path):
     [(np.zeros(3, "u1"), "column 'vcpu' has not the length of 'pos'"), (None, "vcpu must be below 64")],
 )
 def test_impossible_vcpus_of_touches_are_refused(vcpu, told, tmp_path):
-    two = _taking_turns("sqlite")
+    two = taking_turns("sqlite")
     two.write(tmp_path / "two.npz")
     two.touches["vcpu"][7] = 64
     np.savez(tmp_path / "two.touch.npz", **two.touches | ({} if vcpu is None else {"vcpu": vcpu}))
@@ -423,90 +410,7 @@ def test_impossible_vcpus_of_touches_are_refused(vcpu, told, tmp_path):
         Recording.read(tmp_path / "two.npz")
 
 
-# ---- the self-check ----
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_bundled_recordings_pass_the_check(name, tally):
-    found = check(recordings.load(name))
-    assert found.good, str(found)
-    assert found.faults > 600
-    tally["recorded faults explained"] += found.faults
-
-
-def _without(rows: dict[str, np.ndarray], left_out: np.ndarray) -> Recording:
-    per_page = {name: column for name, column in rows.items() if name.startswith("page_")}
-    return Recording("damaged", {name: c[~left_out] for name, c in rows.items() if name not in per_page} | per_page)
-
-
-def test_the_check_notices_a_single_store_left_out():
-    """The store that mapped a page read-only: without it, the later fault on a write is none the tables explain."""
-    rows = recordings.load("gcc").rows
-    mapped = (rows["ev"] == 6) & (rows["lvl"] == 1) & (rows["flags"] & 3 == 1)
-    tried = 0
-    for fault in np.flatnonzero((rows["ev"] == 5) & (rows["lvl"] == 7))[:200:20]:
-        same = np.flatnonzero(mapped[:fault] & (rows["idx"][:fault] == (rows["va"][fault] >> 12 & 511)))
-        if len(same) == 0 or fault - same[-1] > 50:
-            continue
-        left_out = np.zeros(len(rows["ev"]), bool)
-        left_out[same[-1]] = True
-        found = check(_without(rows, left_out))
-        assert found.unexplained >= 1
-        tried += 1
-    assert tried >= 2
-
-
-@pytest.mark.parametrize("kind", [6, 7, 9], ids=["stores", "links", "unlinks"])
-def test_the_check_notices_what_is_missing(kind):
-    rows = recordings.load("forkexec").rows
-    random = np.random.default_rng(1)
-    left_out = (rows["ev"] == kind) & (random.random(len(rows["ev"])) < 0.02)
-    found = check(_without(rows, left_out))
-    if kind == 9:  # a table that is gone and not told to be is no contradiction: nothing leads to it
-        assert found.unexplained == 0
-    else:
-        assert not found.good
-        assert "row " in str(found)
-
-
-def test_the_check_notices_a_wrong_error_code():
-    rows = dict(recordings.load("sqlite").rows)
-    fault = int(np.flatnonzero(rows["ev"] == 5)[7])
-    rows["lvl"] = rows["lvl"].copy()
-    rows["lvl"][fault] ^= 1
-    found = check(Recording("wrong", rows))
-    assert (found.unexplained, found.inconsistent) == (1, 0)
-    assert f"row {fault}: fault at 0x" in found.first
-
-
-def test_the_check_walks_from_the_root_of_the_vcpu_that_faulted():
-    recording = _taking_turns("forkexec")
-    rows = recording.rows
-    second = (rows["ev"] == 2) & (rows["vcpu"] == 1)
-    assert check(recording).good
-    found = check(_without(rows, second))
-    assert found.unexplained == np.count_nonzero((rows["ev"] == 5) & (rows["vcpu"] == 1)) > 5000
-    late = np.flatnonzero(second)[500]
-    found = check(_without(rows, np.arange(len(second)) == late))
-    assert 0 < found.unexplained < 500
-
-
-def test_whatever_is_in_a_recording_the_check_says_so_and_does_not_fail(tmp_path):
-    random = np.random.default_rng(7)
-    for _ in range(30):
-        rows = {name: column.copy() for name, column in recordings.load("sqlite").rows.items()}
-        for column in ("ev", "page", "lvl", "idx", "flags", "frame", "va"):
-            at = random.integers(0, len(rows["ev"]), 40)
-            rows[column][at] = random.integers(0, 2 ** (8 * rows[column].itemsize) - 1, 40, rows[column].dtype)
-        recording = Recording("damaged", rows)
-        recording.write(tmp_path / "damaged.npz")
-        try:
-            found = check(Recording.read(tmp_path / "damaged.npz"))
-        except RecordingError:
-            rows["ev"] = recordings.load("sqlite").rows["ev"]
-            rows["page"] = recordings.load("sqlite").rows["page"]
-            found = check(Recording("damaged", rows))
-        assert not found.good
+# ---- commands and panel ----
 
 
 def test_what_made_a_recording_must_be_told_well(in_folder, capsys):
@@ -527,25 +431,13 @@ def test_what_made_a_recording_of_several_vcpus_does_not_make_it_again(in_folder
 
 
 def test_the_command_tells_the_share_of_each_vcpu(in_folder, monkeypatch, capsys):
-    two = _taking_turns("sqlite")
+    two = taking_turns("sqlite")
     made = Recorded(two, check(two), ABOUT | {"vcpus": 2}, "")
     monkeypatch.setattr("oosbench.commands.record.record", lambda *words, **options: made)
     assert main(["record", "x.npz", "--vcpus", "2", "--accesses", "--", "ls"]) == 0
     faults, stores = (np.bincount(two.rows["vcpu"][two.rows["ev"] == kind]) for kind in (5, 6))
     told = f"by vCPU: {faults[0]} + {faults[1]} page faults, {stores[0]:,} + {stores[1]:,} stores"
     assert told in capsys.readouterr().err
-
-
-def test_check_is_a_command(in_folder, capsys):
-    assert main(["check", "sqlite"]) == 0
-    assert capsys.readouterr().out.startswith("sqlite: 666 of 666 page faults explained by the tables, 0 inconsist")
-    rows = recordings.load("sqlite").rows
-    _without(rows, rows["ev"] == 6).write("bad.npz")
-    assert main(["check", "./bad.npz"]) == 2
-    assert "./bad.npz: " in capsys.readouterr().err
-    Path("a.trace").write_text("MODE 4 1 1024 256\n")
-    assert main(["check", "./a.trace"]) == 2
-    assert "is a trace; the check is for recordings" in capsys.readouterr().err
 
 
 def test_the_panel_says_what_to_install(monkeypatch):

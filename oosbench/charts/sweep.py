@@ -56,7 +56,8 @@ def lines(table: pd.DataFrame, x: str, label: str, style: str) -> Figure:
     if len(table) and table.low.min() >= 0:
         axes.set_ylim(bottom=0)
     if len(table):
-        legend_below(axes, 2 if len(presets) > 1 else 3, labelled=True, dashed=len(presets) > 1)
+        several = len(presets) > 1
+        legend_below(axes, ncols=2 if several else 3, labelled=True, dashed=several)
     return figure
 
 

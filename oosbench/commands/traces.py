@@ -16,6 +16,7 @@ from ..guests.generate import EVENTS
 from ..output import whole_file
 from ..presets import DEFAULT, PRESETS
 from ..sources import open_trace
+from ..trace import MAX_VCPUS
 from ..x86 import LEVELS
 from ._options import SOURCE, Bar, Command, from_recording
 
@@ -107,6 +108,6 @@ def add(command: Command) -> None:
     sub.add_argument("out", metavar="OUT", help="text, packed text (.gz, .xz) or .npz, by its name")
     sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of a parameter; repeatable")
     sub.add_argument("--levels", type=int, choices=LEVELS, help="of paging (default: the most that FAMILY has)")
-    sub.add_argument("--vcpus", type=int, default=1, metavar="N", help="1 to 8 (default 1)")
+    sub.add_argument("--vcpus", type=int, default=1, metavar="N", help=f"1 to {MAX_VCPUS} (default 1)")
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed gives the same bytes (default 0)")
     sub.add_argument("--events", type=int, default=EVENTS, metavar="N", help="lines to make (default %(default)s)")

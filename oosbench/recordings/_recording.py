@@ -38,9 +38,9 @@ def bundled() -> pd.DataFrame:
 def studied() -> list[str]:
     """Return what studies go over when they are told no names: the recordings that the original C code has run, too.
 
-    Each is of another program; the other ones come in pairs that differ in one setting of the kernel.
+    Each is of another program. Most of the others come in pairs that differ in one setting of the guest.
     """
-    return list(bundled().index[bundled().original])
+    return list(bundled().query("original").index)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ class Recording:
         if direct_map not in DIRECT_MAPS:
             raise RecordingError(f"direct map is {direct_map!r}, must be one of {', '.join(DIRECT_MAPS)}")
         rows, touches, touched, keys, regions = _ready(self)
-        pages, name = self.ram_pages, self.name
+        pages, vcpus, name = self.ram_pages, self.vcpus, self.name
         head = np.zeros(0, EVENT)
         if direct_map == "4k":
             pages, name = pages + extra_pages(pages), f"{self.name} (4k direct map)"
@@ -146,9 +146,9 @@ class Recording:
             touches,
             touched,
             self.direct_map,
-            np.full(self.vcpus, NOT_MAPPED),
-            np.zeros(self.vcpus, np.int64),
-            np.zeros((self.vcpus, len(touched)), TLB).view(np.recarray),
+            np.full(vcpus, NOT_MAPPED),
+            np.zeros(vcpus, np.int64),
+            np.zeros((vcpus, len(touched)), TLB).view(np.recarray),
             memory,
             np.full(pages, -1, np.int32),
             np.zeros(pages, np.bool_),
@@ -158,7 +158,7 @@ class Recording:
             events,
             len(head),
         )
-        return Trace(4, self.vcpus, pages, SHADOW_PAGES, events[:n].copy(), name).validate()
+        return Trace(4, vcpus, pages, SHADOW_PAGES, events[:n].copy(), name).validate()
 
     def describe(self) -> str:
         """Return what the recorded guest did, in a screenful: its page faults, and the summary of its trace."""
