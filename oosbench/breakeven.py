@@ -78,6 +78,8 @@ _EVENTS = pd.Index(
     "sl1e_write get_page put_page get_page_type put_page_type".split()
 )
 
+_LEAST = 1e-6  # cycles: what is free is divided by, too
+
 
 def _terms(prices: np.ndarray) -> Terms:
     """Return the terms for prices of `_EVENTS`, along the first axis."""
@@ -120,9 +122,10 @@ def dirty_ratio_at_break_even(compared: np.ndarray | float, t: Terms) -> np.ndar
     -------
     float or ndarray
         Dirty entries over those compared. Negative where a snapshot does not even pay if nothing is dirty; above 1
-        where it always does.
+        where it always does. Of no meaning, but finite, where it costs nothing to derive an entry and to keep it.
     """
-    return (t.derive + t.validate - t.compare - t.copy / compared) / (t.derive + t.keep)
+    dirty_entry = np.maximum(t.derive + t.keep, _LEAST)
+    return (t.derive + t.validate - t.compare - t.copy / compared) / dirty_entry
 
 
 def curves(of: Sequence[str | Processor], rng: np.random.Generator | None = None, draws: int = 2000) -> pd.DataFrame:

@@ -61,14 +61,20 @@ def net_draws(
 
 
 def worth_of(
-    without: Result, with_it: Result, of: Sequence[Processor], seed: int = 0, draws: int = DRAWS
+    without: Result,
+    with_it: Result,
+    of: Sequence[Processor],
+    seed: int = 0,
+    draws: int = DRAWS,
+    pair: tuple[Tally, Tally] | None = None,
 ) -> pd.DataFrame:
     """Return the rows of `worth` for one guest, one row per processor.
 
-    Each row draws its prices from the same `seed`, so that no range depends on what else is asked.
+    Each row draws its prices from the same `seed`, so that no range depends on what else is asked. `pair` are the
+    tallies of both, if they are known: they take longer than what is done with them.
     """
     c = with_it.counters
-    pair = tally(without), tally(with_it)
+    pair = pair or (tally(without), tally(with_it))
     rows = []
     for one in of:
         saved = float(net(*pair, one).sum())

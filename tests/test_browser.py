@@ -55,6 +55,24 @@ _KERNEL_IS_IDLE = """() => {
     return kernel && kernel.status === 'idle' && kernel.connectionStatus === 'connected';
 }"""
 _SECOND = 1000
+# Sets a field to one value after another; returns how many milliseconds the slower of two charts took to be there.
+_REDRAW = """async (field) => {
+    const panel = field.closest('.oos-panel'), took = [];
+    const charts = ['.oos-break-even', '.oos-tornado'].map(name => panel.querySelector(name));
+    const changed = chart => new Promise(done => {
+        const watch = new MutationObserver(() => { watch.disconnect(); requestAnimationFrame(done); });
+        watch.observe(chart, {childList: true, subtree: true});
+    });
+    for (let price = 1000; price < 16000; price += 1500) {
+        const began = performance.now(), redrawn = Promise.all(charts.map(changed));
+        field.value = price;
+        field.dispatchEvent(new Event('change', {bubbles: true}));
+        await redrawn;
+        took.push(performance.now() - began);
+        await new Promise(done => setTimeout(done, 300));
+    }
+    return took;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -276,9 +294,13 @@ def test_cost_of_resync(notebook, tmp_path):
     assert "The snapshot pays on gcc at the prices of Core 2 6420, " in _wait_for_status(panel, "^Done")
     copies = panel.get_by_label("a page of 4 KiB copied")
     assert copies.input_value() == "512"
+    took = copies.evaluate(_REDRAW)
+    assert min(took) < 100, took  # what else runs on the machine may slow down some
     copies.fill("1000000")
     copies.press("Enter")
-    assert "prices of Core 2 6420, changed: it adds " in _wait_for_status(panel, "does not pay on gcc", 20)
+    assert "prices of Core 2 6420, changed: it adds " in _wait_for_status(
+        panel, r"does not pay on gcc .* 1,345\.6%", 20
+    )
     tornado = panel.get_by_role("img", name=re.compile("^Tornado chart: "))
     tornado.scroll_into_view_if_needed()
     assert tornado.bounding_box()["width"] > 500

@@ -234,7 +234,7 @@ def test_no_process_outlives_the_recorder(end, in_folder):
 
 
 def test_the_panel_records_and_shows_it(in_folder):
-    panel = RecordPanel(command="sh -c 'echo from the panel'", out="mine.npz")
+    panel = RecordPanel(command="sh -c 'echo from the panel'", out="mine.npz", vcpus=2)
     panel.run.click()
     assert panel.wait(120)
     assert panel.status.value.startswith("Done: mine.npz, "), panel.status.value
@@ -242,4 +242,5 @@ def test_the_panel_records_and_shows_it(in_folder):
     assert "page faults" in panel._told.value
     assert "<img" in panel._chart.value
     assert panel.made.check.good
+    assert json.loads(panel.made.recording.about)["vcpus"] == 2
     assert (in_folder / "mine.touch.npz").is_file()

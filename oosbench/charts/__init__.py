@@ -32,6 +32,8 @@ from .multiples import multiples as multiples
 from .multiples import multiples_text as multiples_text
 from .pairs import pairs as pairs
 from .pairs import pairs_text as pairs_text
+from .quick import quick_break_even as quick_break_even
+from .quick import quick_tornado as quick_tornado
 from .resync import dirty_ratio as dirty_ratio
 from .resync import dirty_ratio_text as dirty_ratio_text
 from .resync import resync_work as resync_work

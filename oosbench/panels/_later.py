@@ -12,8 +12,8 @@ PAUSE = 0.1  # seconds between two updates of the page
 class Later:
     """Does the last thing it was asked for, in a thread of its own, at most ten times a second.
 
-    What is asked for while something else is under way takes the place of what was asked for before; so a burst of
-    changes is one piece of work, and the last change is always seen.
+    The first is done at once. What is asked for while it is under way, or in the pause after it, takes the place of
+    what was asked for before; so a burst of changes is two pieces of work, and the last change is always seen.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Later:
         self._thread: threading.Thread | None = None
 
     def ask(self, work: Callable[[], None]) -> None:
-        """Have `work` done soon, instead of what was asked for and has not begun."""
+        """Have `work` done, at once or as soon as may be, instead of what was asked for and has not begun."""
         with self._lock:
             self._wanted = work
             if self._thread is None:
@@ -39,10 +39,10 @@ class Later:
 
     def _do(self) -> None:
         while True:
-            time.sleep(PAUSE)
             with self._lock:
                 work, self._wanted = self._wanted, None
                 if work is None:
                     self._thread = None
                     return
             work()
+            time.sleep(PAUSE)

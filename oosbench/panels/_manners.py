@@ -76,14 +76,18 @@ class Drawn(NamedTuple):
     files: dict[str, Callable[[], bytes]]
 
 
-def drawn(figure: Figure, text: str, frame: pd.DataFrame) -> Drawn:
-    """Draw a figure; `text` says what it shows, `frame` is what it was drawn from."""
-    files = {
-        "svg": lambda: as_svg(figure),
-        "png": lambda: as_png(figure),
+def files(figure: Callable[[], Figure], frame: pd.DataFrame) -> dict[str, Callable[[], bytes]]:
+    """Return the files of a figure, by ending; `frame` is what it is drawn from."""
+    return {
+        "svg": lambda: as_svg(figure()),
+        "png": lambda: as_png(figure()),
         "csv": lambda: frame.to_csv(index=False).encode(),
     }
-    return Drawn(as_html(figure, text), files)
+
+
+def drawn(figure: Figure, text: str, frame: pd.DataFrame) -> Drawn:
+    """Draw a figure; `text` says what it shows, `frame` is what it was drawn from."""
+    return Drawn(as_html(figure, text), files(lambda: figure, frame))
 
 
 class Chart:

@@ -33,6 +33,8 @@ STYLE = """<style>
   .oos-scroll th, .oos-scroll td { padding: 2px 3px; }
 }
 .oos-scroll tr > :nth-child(-n+2) { text-align: left; }
+.oos-priced td:nth-child(2) { white-space: normal; }
+.oos-panel pre.oos-scroll { word-break: normal; overflow-wrap: anywhere; }
 .oos-panel img { border-radius: 3px; margin: 8px 0 0; }
 .oos-save button { width: auto; height: 24px; line-height: 22px; padding: 0 8px; }
 .oos-line { display: flex; align-items: center; gap: 8px; flex-wrap: wrap; line-height: 1.5; }

@@ -80,7 +80,6 @@ class ComparePanel(Panel):
         choice = widgets.HBox(
             [self.recordings, boxes], layout=widgets.Layout(flex_flow="row wrap", grid_gap="8px 24px")
         )
-        self._table.add_class("oos-table")
         self.ui.children = [
             widgets.HTML(STYLE),
             choice,

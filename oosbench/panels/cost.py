@@ -12,11 +12,11 @@ from ..calibration import NAME, this_machine
 from ..costs import Processor, processor, processors
 from ..errors import CostError
 from ..experiment import run_each
-from ..primitives import EVENTS, tally
+from ..primitives import EVENTS, Tally, tally
 from ..report import WORTH, table_html
 from ..result import Result
 from ..worth import WITH, WITHOUT, sensitivity, verdict, worth_of
-from ._manners import Chart, call, drawn, empty, gallery
+from ._manners import Chart, Drawn, call, empty, files, gallery
 from ._panel import STYLE, Panel, Run
 
 #: The prices that decide, each a field.
@@ -41,7 +41,7 @@ class CostPanel(Panel):
     prices : dict of str to BoundedFloatText
         By event, in cycles. Choosing a processor sets them; "this machine" is measured by a run.
     table : DataFrame or None
-        The row of `oosbench.worth.worth` that is shown.
+        The row of `oosbench.worth.worth` that is shown; it follows the prices as soon as `wait` returns.
     """
 
     def __init__(self, recording: str = "gcc", of: str = "Core 2 6420", **prices: float) -> None:
@@ -63,10 +63,11 @@ class CostPanel(Panel):
         }
         self.table = None
         self._pair: tuple[Result, Result] | None = None
+        self._tallies: tuple[Tally, Tally] | None = None
         self._here: Processor | None = None
-        self._table = widgets.HTML(empty(_EMPTY))
+        self._table = widgets.HTML(empty(_EMPTY), layout={"min_height": "98px"})  # of three lines: "NAME, changed"
         self._curve, self._tornado = Chart("break_even"), Chart("tornado")
-        self._table.add_class("oos-table")
+        self._table.add_class("oos-priced")
         if unknown := prices.keys() - set(DECIDING):
             raise CostError(f"no price {', '.join(sorted(unknown))} here; there are {', '.join(DECIDING)}")
         self._given = prices
@@ -107,14 +108,13 @@ class CostPanel(Panel):
             run.progress("Measuring this machine", 0, 1)
             self._here = this_machine()
         pair = tuple(run_each([name], [WITHOUT, WITH], progress=run.progress, cancelled=run.cancelled))
+        tallies = tuple(map(tally, pair))
 
         def show() -> str:
-            self._pair = pair
+            self._pair, self._tallies = pair, tallies
             if chosen == NAME and self._base is not self._here:
                 self._use(self._here)
-            told = self._answer()
-            self._draw()
-            return told
+            return self._answer()
 
         return show
 
@@ -144,23 +144,22 @@ class CostPanel(Panel):
 
     def _reprice(self) -> None:
         if self._pair is not None and not self._setting:
-            try:
-                self.status.value = self._answer()
-                self.soon(self._draw)  # the pictures take longer than the answer
-            except CostError as error:
-                self.complain(error)
+            self.soon(self._follow)
+
+    def _follow(self) -> None:
+        self.status.value = self._answer()
 
     def _answer(self) -> str:
-        """Show the table at the prices in the fields; return what it says in a sentence."""
-        self.table = worth_of(*self._pair, [self.priced()])
-        self._table.value = table_html(self.table, WORTH)
-        return f"Done. {verdict(self.table)}"
-
-    def _draw(self) -> None:
-        """Draw the charts at the prices in the fields."""
-        of, table = self.priced(), self.table
-        decides = sensitivity(*map(tally, self._pair), of)
-        curve = curves([of], draws=500)
-        of_curve = charts.break_even(curve, guests=table), charts.break_even_text(curve, guests=table)
-        self._curve.show(drawn(*of_curve, curve))
-        self._tornado.show(drawn(charts.tornado(decides), charts.tornado_text(decides), decides))
+        """Show the table and the charts at the prices in the fields; return what they say in a sentence."""
+        of = self.priced()
+        self.table = table = worth_of(*self._pair, [of], pair=self._tallies)
+        curve, decides = curves([of], draws=500), sensitivity(*self._tallies, of)
+        self._table.value = table_html(table, WORTH)
+        self._curve.show(
+            Drawn(
+                charts.quick_break_even(curve, table),
+                files(lambda: charts.break_even(curve, guests=table), curve),
+            )
+        )
+        self._tornado.show(Drawn(charts.quick_tornado(decides), files(lambda: charts.tornado(decides), decides)))
+        return f"Done. {verdict(table)}"

@@ -43,7 +43,6 @@ class PublishedPanel(Panel):
         self.table: pd.DataFrame | None = None
         self._chart = Chart("published", _EMPTY)
         self._lines, self._table = widgets.HTML(), widgets.HTML()
-        self._table.add_class("oos-table")
         left_out = "".join(f"<li>{html.escape(what)}: {html.escape(why)}</li>" for what, why in NOT_REPRODUCED)
         self.ui.children = [
             widgets.HTML(STYLE),

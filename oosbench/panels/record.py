@@ -10,13 +10,14 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from .. import charts
-from ..recorder import MEMORY, THP, Recorded, missing, record
+from ..recorder import MAX_VCPUS, MEMORY, THP, Recorded, missing, record
 from ._manners import Chart, call, drawn, gallery
 from ._panel import STYLE, Panel, Run
 
 _EMPTY = "Nothing recorded yet. Write a command, then press Run."
 _COMMAND = "sh -c 'for i in 1 2 3; do ls /; done'"
 _MEMORIES = ("256M", "512M", "1G", "2G")
+_FIELDS = ("out", "add", "memory", "thp", "pti", "accesses", "vcpus")
 
 
 class RecordPanel(Panel):
@@ -24,14 +25,14 @@ class RecordPanel(Panel):
 
     Parameters
     ----------
-    command, out, add, memory, thp, pti, accesses : optional
+    command, out, add, memory, thp, pti, accesses, vcpus : optional
         What is in the fields to begin with, see `oosbench.record`; `command` and `add` as one would type them.
 
     Attributes
     ----------
     command, add, out : Text
         The command as one would type it; files and folders it needs; the recording's file.
-    memory, thp : Dropdown
+    memory, thp, vcpus : Dropdown
     pti, accesses : Checkbox
     made : Recorded or None
         The last recording.
@@ -46,6 +47,7 @@ class RecordPanel(Panel):
         thp: str = THP[0],
         pti: bool = False,
         accesses: bool = True,
+        vcpus: int = 1,
     ) -> None:
         super().__init__()
         wide = widgets.Layout(width="min(100%, 640px)")
@@ -54,6 +56,7 @@ class RecordPanel(Panel):
         self.out = widgets.Text(out, description="File")
         self.memory = widgets.Dropdown(options=_MEMORIES, value=memory, description="Memory")
         self.thp = widgets.Dropdown(options=THP, value=thp, description="Huge pages")
+        self.vcpus = widgets.Dropdown(options=range(1, MAX_VCPUS + 1), value=vcpus, description="vCPUs")
         self.pti = widgets.Checkbox(pti, description="Page-table isolation", indent=False)
         self.accesses = widgets.Checkbox(accesses, description="Record first touches of pages", indent=False)
         self.made: Recorded | None = None
@@ -67,7 +70,7 @@ class RecordPanel(Panel):
             self._needs,
             self.command,
             self.add,
-            widgets.HBox([self.out, self.memory, self.thp], layout=rows),
+            widgets.HBox([self.out, self.memory, self.thp, self.vcpus], layout=rows),
             widgets.HBox([self.pti, self.accesses], layout=rows),
             self.buttons,
             self.status,
@@ -75,12 +78,11 @@ class RecordPanel(Panel):
             self._told,
             self.line,
         ]
-        self.follow(self.command, self.out, self.add, self.memory, self.thp, self.pti, self.accesses)
+        self.follow(self.command, *(getattr(self, name) for name in _FIELDS))
 
     def code(self) -> str:
         """Return the line that makes this panel."""
-        fields = ("out", "add", "memory", "thp", "pti", "accesses")
-        return call(RecordPanel, self.command.value, **{name: getattr(self, name).value for name in fields})
+        return call(RecordPanel, self.command.value, **{name: getattr(self, name).value for name in _FIELDS})
 
     def work(self, run: Run) -> Callable[[], str]:
         """Record the command."""
@@ -97,6 +99,7 @@ class RecordPanel(Panel):
             pti=self.pti.value,
             thp=self.thp.value,
             accesses=self.accesses.value,
+            vcpus=self.vcpus.value,
             add=shlex.split(self.add.value),
             progress=progress,
             cancelled=run.cancelled,
