@@ -76,6 +76,15 @@ def test_a_guest_stands_at_what_it_compared_and_found_dirty(pair):
     assert np.polyval(scale(picture, " %", "y"), y + 4) == pytest.approx(100 * row.dirty / row.compared, abs=0.1)
 
 
+def test_a_guest_of_which_nothing_was_compared_stands_nowhere(pair):
+    _, curve, table = break_even(pair)
+    nothing = table.assign(compared=0, dirty=0, snapshot_copies=0)
+    picture = charts.quick_break_even(curve, nothing)
+    assert "gcc" not in picture
+    assert "nan" not in picture
+    charts.as_png(charts.break_even(curve, guests=nothing))
+
+
 def test_each_bar_goes_from_the_answer_to_what_a_price_makes_of_it(pair):
     picture, table = tornado(pair)
     shown, net = decisive(table), table.attrs["net_cycles"]

@@ -59,8 +59,11 @@ def net_label(table: pd.DataFrame) -> str:
 
 
 def placed(guests: pd.DataFrame) -> pd.DataFrame:
-    """Return where each recording stands: `recording`, entries `compared` per snapshot, and their `dirty_ratio`."""
-    stand = guests.drop_duplicates("recording")
+    """Return where each recording stands: `recording`, entries `compared` per snapshot, and their `dirty_ratio`.
+
+    One of which nothing was compared stands nowhere.
+    """
+    stand = guests[guests.compared > 0].drop_duplicates("recording")
     return pd.DataFrame(
         {
             "recording": stand.recording,
