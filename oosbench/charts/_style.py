@@ -14,6 +14,8 @@ _ROW = 0.42  # inches a row of a chart takes
 PALETTE = [sns.color_palette("colorblind")[i] for i in (0, 3, 2, 4, 7)]
 MARKERS = "osD^v"
 INK, FAINT = "#333333", "#d0d0d0"
+# Those of the page that a chart stands in, dark or light; for what is drawn as SVG by hand.
+PAGE_INK, PAGE_FAINT = f"var(--jp-ui-font-color1, {INK})", f"var(--jp-border-color2, {FAINT})"
 BLANK = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 
 

@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 
 from ..guest_l1 import ABSENT, EMPTY, GNP, MMIO, READ_ONLY, WRITABLE, GuestL1, kinds
 from ..shadow.state import INVALID
-from ._style import PALETTE
+from ._style import FAINT, INK, PAGE_FAINT, PAGE_INK, PALETTE
 from .images import Html
 
 COLUMNS, SHOWN = 32, 512  # of 1024 entries, half are shown
@@ -28,8 +28,6 @@ KINDS = {
 }
 _DOT = "m5 2.4a2.6 2.6 0 1 0 .01 0z"
 _LINES = "".join(f"M0 {10 * y}h320" for y in range(17)) + "".join(f"M{10 * x} 0v160" for x in range(33))
-_FAINT = "var(--jp-border-color2, #d0d0d0)"
-_INK = "var(--jp-ui-font-color1, #333)"
 _DOTS = 'fill="#fff" stroke="#000" stroke-width="1.1"'
 
 
@@ -45,7 +43,7 @@ def _svg(box: str, body: str, style: str) -> str:
 def _drawn(entries: np.ndarray, marked: np.ndarray, cell: int) -> str:
     """Return one grid."""
     kind = kinds(entries)
-    body = f'<path d="{_LINES}" stroke="{_FAINT}" stroke-width=".6" fill="none"/>'
+    body = f'<path d="{_LINES}" stroke="{PAGE_FAINT}" stroke-width=".6" fill="none"/>'
     for k, (_, colour, shape) in KINDS.items():
         cells = np.flatnonzero(kind == k)
         if len(cells):
@@ -54,7 +52,7 @@ def _drawn(entries: np.ndarray, marked: np.ndarray, cell: int) -> str:
         body += f'<path d="{_at(np.flatnonzero(marked), _DOT)}" {_DOTS}/>'
     if cell >= 0:
         x, y = 10 * (cell % COLUMNS) - 1, 10 * (cell // COLUMNS) - 1
-        body += f'<rect x="{x}" y="{y}" width="12" height="12" fill="none" stroke="{_INK}" stroke-width="2"/>'
+        body += f'<rect x="{x}" y="{y}" width="12" height="12" fill="none" stroke="{PAGE_INK}" stroke-width="2"/>'
     return body
 
 
@@ -79,7 +77,7 @@ def legend() -> Html:
     """Return what shapes, colours and marks mean."""
     keys = [(name, f'<path d="M0 0{shape}" fill="{colour}"/>') for name, colour, shape in KINDS.values()]
     keys.append(("dirty, differs from the snapshot; in the shadow: stale", f'<path d="M0 0{_DOT}" {_DOTS}/>'))
-    frame = f'<rect width="10" height="10" fill="none" stroke="{_FAINT}"/>'
+    frame = f'<rect width="10" height="10" fill="none" stroke="{PAGE_FAINT}"/>'
     spelled = (
         f'<span style="white-space: nowrap">{_svg("-1 -1 12 12", frame + key, "width: 13px; vertical-align: -2px")}'
         f" {html.escape(name)}</span>"
@@ -122,13 +120,13 @@ def grid(l1: GuestL1 | None, cell: int = -1) -> Html:
 
 def grid_svg(l1: GuestL1 | None, cell: int = -1) -> str:
     """Return what `grid` shows as an SVG file, in the colours of a light page."""
-    text = 'font-family="sans-serif" fill="#333"'
+    text = f'font-family="sans-serif" fill="{INK}"'
     drawn = f'<text x="4" y="16" font-size="13" font-weight="bold" {text}>{html.escape(grid_title(l1))}</text>'
     for i, (caption, body) in enumerate(_sheets(l1, cell)):
         drawn += (
             f'<g transform="translate({6 + 335 * i} 44)"><text y="-6" font-size="12" {text}>{caption}</text>{body}</g>'
         )
-    for themed, plain in ((_FAINT, "#d0d0d0"), (_INK, "#333")):
+    for themed, plain in ((PAGE_FAINT, FAINT), (PAGE_INK, INK)):
         drawn = drawn.replace(themed, plain)
     told = f"<title>{html.escape(grid_text(l1, cell))}</title>"
     return (

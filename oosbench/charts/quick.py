@@ -1,4 +1,4 @@
-"""`break_even` and `tornado` while prices are being changed: the same charts, in a millisecond instead of 200.
+"""`break_even` and `tornado` while prices are being changed: the same charts, in a few milliseconds instead of 200.
 
 Drawn as SVG by hand, as `grid` is, in the ink of the page. What is saved is drawn by `worth`, whose words these are.
 """
@@ -12,7 +12,8 @@ import pandas as pd
 from matplotlib.colors import to_hex
 from matplotlib.ticker import MaxNLocator
 
-from ._style import PALETTE
+from ._style import PAGE_FAINT, PAGE_INK, PALETTE
+from ._style import WIDTH as INCHES
 from .images import Html
 from .worth import (
     BREAK_EVEN,
@@ -31,10 +32,8 @@ from .worth import (
     tornado_text,
 )
 
-WIDTH = 691  # as wide as a figure
+WIDTH = round(96 * INCHES)  # as wide as a figure
 _LOW, _HIGH = map(to_hex, PALETTE[:2])
-_INK = "var(--jp-ui-font-color1, #333)"
-_FAINT = "var(--jp-border-color2, #d0d0d0)"
 _STAR = "m0-7l1.7 4.8 5 .1-4 3.1 1.4 4.9-4.1-2.9-4.1 2.9 1.4-4.9-4-3.1 5-.1z"
 #: How a bar looks for each end of a price's range: full, or an outline.
 _BARS = (f'fill="{_LOW}" stroke="{_LOW}"', f'fill="{_HIGH}" fill-opacity=".15" stroke="{_HIGH}" stroke-width="2"')
@@ -44,7 +43,7 @@ def _text(x: float, y: float, words: str, anchor: str = "start", more: str = "")
     return words and f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {more}>{html.escape(words)}</text>'
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, more: str = f'stroke="{_FAINT}"') -> str:
+def _line(x1: float, y1: float, x2: float, y2: float, more: str = f'stroke="{PAGE_FAINT}"') -> str:
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" {more}/>'
 
 
@@ -57,7 +56,7 @@ def _picture(height: float, title: tuple[str, str], body: str, text: str) -> Htm
     heading = _text(0, 16, title[0], more='font-size="16" font-weight="bold"') + _text(0, 37, title[1])
     return Html(
         f'<div role="img" aria-label="{html.escape(text, quote=True)}" style="margin: 8px 0 0">'
-        f'<svg viewBox="0 0 {WIDTH} {height}" fill="{_INK}" font-size="12.5" style="display: block; width: 100%; '
+        f'<svg viewBox="0 0 {WIDTH} {height}" fill="{PAGE_INK}" font-size="12.5" style="display: block; width: 100%; '
         f'font-family: var(--jp-ui-font-family, sans-serif)" aria-hidden="true">{heading}{body}</svg></div>'
     )
 
@@ -91,7 +90,7 @@ def quick_break_even(curves: pd.DataFrame, guests: pd.DataFrame) -> Html:
     for tick in COMPARED.ticks:
         body += _line(across(tick), top, across(tick), bottom) + _text(across(tick), bottom + 17, f"{tick:,}", "middle")
     for tick in DIRTY.ticks:
-        ink = {} if tick else {"more": f'stroke="{_INK}"'}
+        ink = {} if tick else {"more": f'stroke="{PAGE_INK}"'}
         body += _line(left, up(tick), right, up(tick), **ink)
         body += _text(left - 7, up(tick) + 4, f"{100 * tick:.0f} %", "end")
     x = across(curves.compared.to_numpy())
@@ -154,8 +153,8 @@ def quick_tornado(table: pd.DataFrame) -> Html:
             body += f'<rect x="{x1:.1f}" y="{middle - 10:.1f}" width="{x2 - x1:.1f}" height="20" {look}/>'
     if not len(shown):
         body += _text((left + right) / 2, (top + bottom) / 2, "no price has a range", "middle")
-    body += _line(across(0), top, across(0), bottom, f'stroke="{_INK}" stroke-dasharray="2 3"')
-    body += _line(across(base), top, across(base), bottom, f'stroke="{_INK}"')
+    body += _line(across(0), top, across(0), bottom, f'stroke="{PAGE_INK}" stroke-dasharray="2 3"')
+    body += _line(across(base), top, across(base), bottom, f'stroke="{PAGE_INK}"')
     body += _text((left + right) / 2, bottom + 40, net_label(table), "middle")
     key = bottom + 66
     for x, words, look in zip((left, left + 190), ENDS, _BARS, strict=True):
