@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
-from . import __version__
+from ._version import __version__
 from .commands import costs, figures, machines, record, speed, studies, sweep, traces
+from .compiled import Compiling
 from .errors import BadInput
 from .shadow.crash import Crash
-from .warm import Compiling
 
 DONE, BAD_INPUT, CRASHED, INTERRUPTED = 0, 2, 3, 130
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._jit import jit
+from .compiled import jit
 
 PAGE_SIZE = 4096
 ENTRIES = 512  # 8-byte words in a page

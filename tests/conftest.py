@@ -22,11 +22,11 @@ def tally():
 
 def pytest_collection_modifyitems(items):
     """Run what is quick first, notebooks and browsers last."""
-    last = ["test_conformance", "test_recordings", "test_uncompiled", "test_cli", "test_notebooks", "test_browser"]
+    last = ["test_conformance", "test_recordings", "test_uncompiled", "test_cli", "test_notebooks", "browser"]
 
     def rank(item: pytest.Item) -> int:
-        name = item.module.__name__.rpartition(".")[2]
-        return last.index(name) + 1 if name in last else 0
+        names = item.module.__name__.split(".")
+        return max(last.index(name) + 1 if name in last else 0 for name in names)
 
     items.sort(key=rank)
 

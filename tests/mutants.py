@@ -29,10 +29,10 @@ PACKAGE = Path("oosbench")
 #: What runs on a mutant, by where in the package it is.
 SUITES = {
     "shadow": {
-        "goldens": ["tests/test_conformance.py", "tests/test_behaviour.py"],
-        "random guests": ["tests/test_random_guests.py"],
+        "goldens": ["tests/shadow/test_conformance.py", "tests/shadow/test_behaviour.py"],
+        "random guests": ["tests/shadow/test_random_guests.py"],
     },
-    "selfcheck.py": {"by hand": ["tests/test_selfcheck.py"]},
+    "recordings": {"by hand": ["tests/recordings/test_selfcheck.py"]},
 }
 
 

@@ -6,11 +6,13 @@ import ast
 import doctest
 import importlib
 import os
+import pydoc
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,60 +23,91 @@ import oosbench
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "oosbench"
 
-# Ground floor first. A file may import from those before it, and from its own room.
-FLOORS = [
-    ["_link", "_reference", "cache", "errors", "output", "plain", "sampling"],
-    ["_jit"],
-    ["x86", "presets", "columns"],
-    ["events"],
-    ["scan", "follow"],
-    ["text", "summary"],
-    ["trace"],
-    ["oracle", "guests"],
-    ["shadow"],
-    ["recordings"],
-    ["checkpoint", "dump", "guest_l1", "result", "sources", "violation", "relocation"],
-    ["selfcheck", "machine", "primitives", "published"],
-    ["moment", "dirty", "recorder"],
-    ["timemachine"],
-    ["story", "spelled"],
-    ["costs"],
-    ["defects", "difference", "watch", "experiment", "charts", "splice", "point", "metrics"],
-    ["axes", "store"],
-    ["design"],
-    ["sweep"],
-    ["worth"],
-    ["breakeven"],
-    ["yardstick", "calibration", "rivals"],
-    ["bench", "warm"],
-    ["growth"],
-    ["fidelity"],
-    ["fit"],
-    ["report"],
-    ["figures"],
-    ["panels", "commands"],
-    ["__main__"],
-]
+#: The plan of the house in CONTRIBUTING.md, ground floor first: a room may import from those above it in the list.
+PLAN = re.findall(r"^\| `oosbench/(\w+)(?:/|\.py)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
 
 
-def imported(path: Path) -> set[str]:
-    """Return the rooms of the package that a file imports from."""
-    found = set()
-    depth = len(path.relative_to(PACKAGE).parts)
+def imported(path: Path) -> Iterator[tuple[str, ...]]:
+    """Yield what a file imports from the package, as the parts of its place: room, file, name."""
+    here = path.relative_to(PACKAGE).parts[:-1]
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level == depth:
-            found |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
-    return found & {path.stem for path in PACKAGE.iterdir()}
+        if isinstance(node, ast.ImportFrom) and node.level:
+            place = (*here[: len(here) + 1 - node.level], *(node.module or "").split("."))
+            for alias in node.names:
+                yield tuple(part for part in (*place, alias.name) if part)
 
 
-def test_imports_go_one_way():
-    floor = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
-    paths = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
-    assert {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in paths} == set(floor)
-    for path in paths:
-        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        for other in imported(path):
-            assert floor[other] < floor[room], f"{path} imports {other}"
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+SOURCES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+
+
+def test_the_plan_has_every_room():
+    assert sorted(PLAN) == sorted({room_of(path) for path in SOURCES})
+    loose = [path.name for path in PACKAGE.glob("*.py")]
+    assert len(loose) <= 10, loose
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_go_one_way(path):
+    for place in imported(path):
+        if place[0] != room_of(path):
+            assert PLAN.index(place[0]) < PLAN.index(room_of(path)), (
+                f"{path} imports {'.'.join(place)}, which is above it"
+            )
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_what_is_private_stays_in_its_room(path):
+    for place in imported(path):
+        if place[0] != room_of(path) and place[0] != "_version":
+            assert not any(part.startswith("_") for part in place), f"{path} imports {'.'.join(place)}"
+
+
+def test_a_room_says_what_it_is_for_and_which_file_to_read():
+    for folder in sorted(path.parent for path in PACKAGE.glob("*/__init__.py")):
+        told = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+        assert re.search(r"`\w+\.py`", told), folder
+        for name in re.findall(r"`(\w+\.py)`", told):
+            assert (folder / name).is_file(), f"{folder}/__init__.py tells of {name}"
+
+
+def test_one_room_alone_reaches_into_the_compiler():
+    for path in SOURCES:
+        if room_of(path) != "compiled":
+            assert not re.search(r"^\s*(from|import) (numba|llvmlite)", path.read_text(), re.MULTILINE), path
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    heavy = "pandas", "matplotlib", "scipy", "numba", "numpy", "seaborn"
+    code = f"import oosbench, sys; print(*{set(heavy)} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
+
+
+def test_every_name_of_the_package_that_is_told_is_there():
+    """Names like oosbench.Machine and files like oosbench/traces/events.py, in sources, notebooks and documents."""
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    for name in names:
+        if (
+            not name.endswith((".py", ".md", ".ipynb", ".toml", ".yml"))
+            or name == "CHANGELOG.md"
+            or not (ROOT / name).exists()
+        ):
+            continue
+        text = (ROOT / name).read_text()
+        for told in set(re.findall(r"\boosbench(?:\.[A-Za-z_]\w*)+", text)):
+            assert pydoc.locate(told) is not None or _is_attribute(told), f"{name} tells of {told}"
+        for told in set(re.findall(r"\boosbench/[\w/]+\.\w+", text)):
+            assert (ROOT / told).exists(), f"{name} tells of {told}"
+
+
+def _is_attribute(told: str) -> bool:
+    """Say whether this is a field of a public class: `oosbench.speed.Bench.traces`."""
+    owner, _, field = told.rpartition(".")
+    return field in getattr(pydoc.locate(owner), "__dataclass_fields__", {})
 
 
 def test_the_files_of_the_shadow_mmu_import_one_way_in_the_order_told():
@@ -90,7 +123,8 @@ def test_the_files_of_the_shadow_mmu_import_one_way_in_the_order_told():
 
 
 def test_no_file_has_grown_too_long():
-    long = {path.name: n for path in PACKAGE.rglob("*.py") if (n := len(path.read_text().splitlines())) > 300}
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    long = {path.name: n for path in files if (n := len(path.read_text().splitlines())) > 300}
     assert long == {}
 
 
@@ -112,7 +146,7 @@ def test_environment_yml_asks_for_what_pyproject_does():
 def test_every_dependency_has_a_reason_and_a_tried_version():
     lines = (ROOT / "pyproject.toml").read_text().splitlines()
     asked = [line for line in lines if re.match(r'\s+"[a-z0-9-]+>=', line)]
-    assert len(asked) == 20
+    assert len(asked) == 21
     assert all("#" in line for line in asked)
     tried = {line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
     assert {re.search(r'"([a-z0-9-]+)>=', line)[1] for line in asked} - {"hatchling"} <= tried
@@ -168,9 +202,9 @@ def test_examples_in_docstrings_are_true(module):
 
 
 def test_public_names_have_docstrings():
-    for name, thing in vars(oosbench).items():
-        if not name.startswith("_") and callable(thing):
-            assert thing.__doc__, name
+    assert len(dir(oosbench)) > 40
+    for name in dir(oosbench):
+        assert getattr(oosbench, name).__doc__, name
 
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]])

@@ -1,4 +1,4 @@
-"""Charts: frame in, Figure out. No pyplot and no global settings, so that threads may draw.
+"""Charts: frame in, Figure out. Read `resync.py` first. No pyplot and no global settings, so that threads may draw.
 
 Each chart has a companion ``…_text`` that says in a sentence what it shows, for readers who cannot see it.
 """

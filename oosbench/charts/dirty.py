@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullLocator
 
-from ..dirty import SHARES, against, bin_name, by_cause, steps, structure
+from ..machine.dirty import SHARES, against, bin_name, by_cause, steps, structure
 from ._style import FAINT, INK, MARKERS, PALETTE, WIDTH, figure_of_rows
 
 _LINES = ("-", "--", "-.", ":")
@@ -58,7 +58,7 @@ def dirty_ecdf(passes: pd.DataFrame) -> Figure:
     Parameters
     ----------
     passes : DataFrame
-        From `oosbench.dirty.chosen`.
+        From `oosbench.machine.dirty.chosen`.
     """
     figure, axes = figure_of_rows(
         6, "How much one pass finds dirty", "share of passes in which at most so much of what was compared is dirty"
@@ -100,7 +100,7 @@ def dirty_causes(passes: pd.DataFrame) -> Figure:
     Parameters
     ----------
     passes : DataFrame
-        From `oosbench.dirty.chosen`.
+        From `oosbench.machine.dirty.chosen`.
     """
     counts = by_cause(passes)
     parts = list(counts.groupby("trace", sort=False))
@@ -150,7 +150,7 @@ def dirty_runs(passes: pd.DataFrame) -> Figure:
     Parameters
     ----------
     passes : DataFrame
-        From `oosbench.dirty.chosen`.
+        From `oosbench.machine.dirty.chosen`.
     """
     counts = structure(passes)
     parts = list(counts.groupby("trace", sort=False))
@@ -200,7 +200,7 @@ def dirty_against(passes: pd.DataFrame) -> Figure:
     Parameters
     ----------
     passes : DataFrame
-        From `oosbench.dirty.chosen`.
+        From `oosbench.machine.dirty.chosen`.
     """
     figure, every = _multiples(
         2, 3.1, "Older tables, and tables stored to more often", "dirty entries of a pass, mean of five passes or more"

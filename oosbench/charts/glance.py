@@ -7,9 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from ..events import CR3, INVLPG, POKE
-from ..summary import Summary
-from ..trace import Trace
+from ..traces import Summary, Trace
+from ..traces.events import CR3, INVLPG, POKE
 from ._style import FAINT, INK, PALETTE, WIDTH
 
 _BINS = 120

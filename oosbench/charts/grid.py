@@ -11,8 +11,9 @@ import html
 import numpy as np
 from matplotlib.colors import to_hex
 
-from ..guest_l1 import ABSENT, EMPTY, GNP, MMIO, READ_ONLY, WRITABLE, GuestL1, kinds
 from ..shadow.state import INVALID
+from ..stepping import GuestL1
+from ..stepping.guest_l1 import ABSENT, EMPTY, GNP, MMIO, READ_ONLY, WRITABLE, kinds
 from ._style import FAINT, INK, PAGE_FAINT, PAGE_INK, PALETTE
 from .images import Html
 

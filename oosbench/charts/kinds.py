@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..summary import Summary
+from ..traces import Summary
 from ._style import BLANK, INK, PALETTE, figure_of_rows, label_rows
 
 #: What the operations are called where people read them; accesses have names already.

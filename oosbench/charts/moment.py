@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import html
 
-from ..story import tell
-from ..timemachine import TimeMachine
+from ..stepping import TimeMachine, tell
 from .grid import grid
 from .images import Html
 

@@ -67,9 +67,9 @@ def quick_break_even(curves: pd.DataFrame, guests: pd.DataFrame) -> Html:
     Parameters
     ----------
     curves : DataFrame
-        From `oosbench.breakeven.curves`, of one processor.
+        From `oosbench.costs.breakeven.curves`, of one processor.
     guests : DataFrame
-        From `oosbench.worth.worth`.
+        From `oosbench.costs.worth`.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def quick_tornado(table: pd.DataFrame) -> Html:
     Parameters
     ----------
     table : DataFrame
-        From `oosbench.worth.sensitivity`.
+        From `oosbench.costs.sensitivity`.
 
     Returns
     -------

@@ -23,7 +23,7 @@ def speed(traces: pd.DataFrame) -> Figure:
     Parameters
     ----------
     traces : DataFrame
-        `oosbench.bench.Bench.traces`.
+        `oosbench.speed.Bench.traces`.
     """
     names, series = _rows(traces)
     subtitle = "an event, in walks of a yardstick timed beside it"
@@ -42,7 +42,7 @@ def growth(found: pd.DataFrame) -> Figure:
     Parameters
     ----------
     found : DataFrame
-        From `oosbench.growth.growth`; a panel for each axis.
+        From `oosbench.speed.growth`; a panel for each axis.
     """
     axes_of = list(dict.fromkeys(found.axis))
     figure = Figure(figsize=(WIDTH, 0.6 + 2.2 * len(axes_of)), dpi=96, layout="constrained")

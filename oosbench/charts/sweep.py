@@ -24,10 +24,10 @@ def lines(table: pd.DataFrame, x: str, label: str, style: str) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        From `oosbench.metrics.surface` along `x`.
+        From `oosbench.sweeps.metrics.surface` along `x`.
     x : str
     label, style : str
-        What the number is called, and how it is written: of `oosbench.metrics.METRICS`.
+        What the number is called, and how it is written: of `oosbench.sweeps.METRICS`.
     """
     figure, axes = figure_of_rows(8, f"{_sentence(label)} by {x}", _each(table))
     values, place, even = _places(table[x])
@@ -77,7 +77,7 @@ def heatmap(table: pd.DataFrame, x: str, y: str, label: str, style: str) -> Figu
     Parameters
     ----------
     table : DataFrame
-        From `oosbench.metrics.surface` along `x` and `y`.
+        From `oosbench.sweeps.metrics.surface` along `x` and `y`.
     x, y : str
     label, style : str
         As for `lines`.

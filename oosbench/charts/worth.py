@@ -95,7 +95,7 @@ def worth(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        From `oosbench.worth.worth`, of at most five processors: a row of the chart for each guest, in it a marker and a
+        From `oosbench.costs.worth`, of at most five processors: a row of the chart for each guest, in it a marker and a
         range for each processor.
     """
     guests = table.recording.drop_duplicates().tolist()
@@ -136,11 +136,11 @@ def break_even(
     Parameters
     ----------
     curves : DataFrame
-        From `oosbench.breakeven.curves`: the closed form and its range.
+        From `oosbench.costs.breakeven.curves`: the closed form and its range.
     simulated : DataFrame, optional
-        From `oosbench.breakeven.simulated`: what the machines found.
+        From `oosbench.costs.breakeven.simulated`: what the machines found.
     guests : DataFrame, optional
-        From `oosbench.worth.worth`: each recording stands where its compared and dirty entries put it.
+        From `oosbench.costs.worth`: each recording stands where its compared and dirty entries put it.
     """
     figure, axes = figure_of_rows(10, *BREAK_EVEN)
     names = curves.processor.drop_duplicates().tolist()
@@ -207,7 +207,7 @@ def tornado(table: pd.DataFrame, most: int = _MOST) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        From `oosbench.worth.sensitivity`.
+        From `oosbench.costs.sensitivity`.
     most : int
         How many prices to draw, the decisive ones first.
     """

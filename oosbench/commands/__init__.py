@@ -1,1 +1,1 @@
-"""The commands, by what they are about. Each file adds its own to the parser."""
+"""The commands, by what they are about. Read `machines.py` first: each file adds its own commands to the parser."""

@@ -7,11 +7,10 @@ import argparse
 import pandas as pd
 
 from .. import recordings
-from ..calibration import BASE, NAME, measure, this_machine
-from ..costs import Processor, processor, processors
-from ..report import PRICES, RIVALS, TIMES, WORTH, Columns, table_text
+from ..costs import Processor, processor, processors, verdict, worth
+from ..costs.calibration import BASE, NAME, measure, this_machine
+from ..reports import PRICES, RIVALS, TIMES, WORTH, Columns, table_text
 from ..rivals import rivals
-from ..worth import verdict, worth
 from ._options import SOURCE, Bar, Command, from_recording, write
 
 _PROCESSOR = f"a processor of 'prices', or '{NAME}', which is measured first"

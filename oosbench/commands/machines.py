@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .. import defects
-from ..difference import first_difference
 from ..errors import UsageError
 from ..machine import Machine
 from ..presets import DEFAULT, preset
-from ..sources import open_trace
+from ..recordings import open_trace
+from ..studies import defects, first_difference
 from ._options import MACHINE, SOURCE, Bar, Command, from_recording, write
 
 

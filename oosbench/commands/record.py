@@ -13,10 +13,8 @@ import numpy as np
 from .. import recordings
 from ..errors import RecordingError
 from ..recorder import MAX_VCPUS, MEMORY, THP, TIME_LIMIT, record
-from ..recordings import Recording
+from ..recordings import Recording, check, open_source
 from ..recordings import convert as rules
-from ..selfcheck import check
-from ..sources import open_source
 from ._options import Bar, Command
 
 

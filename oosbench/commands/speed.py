@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 
 from .. import charts
-from ..bench import ORIGINAL, PARTS, Bench, bench
-from ..growth import GROWTHS, growth
 from ..output import whole_file
 from ..presets import PRESETS
-from ..report import PASSES, PIECES, SPEED, table_text
+from ..reports import PASSES, PIECES, SPEED, table_text
+from ..speed import GROWTHS, Bench, bench, growth
+from ..speed.bench import ORIGINAL, PARTS
 from ._options import Bar, Command, write
 
 

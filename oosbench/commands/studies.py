@@ -9,12 +9,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .. import fidelity, fit, recordings
-from ..experiment import PRESETS_TO_COMPARE, counters_frame, headline, resyncs_frame, run_each
+from .. import recordings
+from ..fitting import fidelity, fit
 from ..guests import FITTED
+from ..machine import PRESETS_TO_COMPARE, Result, counters_frame, headline, resyncs_frame, run_each
 from ..presets import preset
-from ..report import table_text, write_comparison
-from ..result import Result
+from ..reports import table_text, write_comparison
 from ..warm import warm
 from ._options import MACHINE, SOURCE, Bar, Command, from_recording, write
 

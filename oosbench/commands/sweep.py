@@ -10,13 +10,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..design import Design
 from ..errors import SweepError, UsageError
-from ..metrics import summary
 from ..recordings import data_folder
-from ..report import sweep_columns, table_text, write_sweep
-from ..store import Store
-from ..sweep import Pace, sweep
+from ..reports import sweep_columns, table_text, write_sweep
+from ..sweeps import Design, Pace, Store, summary, sweep
 from ._options import Command, write
 
 _TOLD = 5  # failures on the screen
@@ -100,7 +97,7 @@ def add(command: Command) -> None:
     """Add the command of this file."""
     sub = command("sweep", _sweep, "go through a design: workloads, presets, axes and seeds, many at once")
     sub.add_argument(
-        "design", metavar="FILE", help="a design (TOML, see oosbench.design), or the name of a bundled one"
+        "design", metavar="FILE", help="a design (TOML, see oosbench.sweeps.design), or the name of a bundled one"
     )
     sub.add_argument("--store", metavar="FILE", help="SQLite file that keeps every result (default: FILE.sqlite)")
     sub.add_argument("--jobs", type=int, default=-1, metavar="N", help="processes (default: one for each processor)")

@@ -15,8 +15,8 @@ from ..guests import OPTIONS as KERNEL_OPTIONS
 from ..guests.generate import EVENTS
 from ..output import whole_file
 from ..presets import DEFAULT, PRESETS
-from ..sources import open_trace
-from ..trace import MAX_VCPUS
+from ..recordings import open_trace
+from ..traces import MAX_VCPUS
 from ..x86 import LEVELS
 from ._options import SOURCE, Bar, Command, from_recording
 

@@ -1,4 +1,4 @@
-"""Published figures, each beside what the model says: a file per figure.
+"""Published figures, each beside what the model says: a file per figure. Read `ddk_build.py` first.
 
 Each has `table`, which gives published and modelled numbers side by side, `chart` and `chart_text`, and four lines:
 what was `CALIBRATED`, what is `PREDICTED`, the word of `TRUST` that the publication's numbers have, and what the model

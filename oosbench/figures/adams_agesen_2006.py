@@ -21,12 +21,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..charts import pairs, pairs_text
-from ..costs import cost, processor
-from ..experiment import run_each
+from ..costs import cost, processor, tally
 from ..guests import Kernel
-from ..primitives import tally
-from ..published import value
-from ..trace import Trace
+from ..machine import run_each
+from ..traces import Trace
+from .published import value
 
 CALIBRATED = "the price of emulating an instruction, on ptemod"
 PREDICTED = "pgfault, and a process of forkwait"

@@ -27,13 +27,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..charts import pairs, pairs_text
-from ..costs import cost
-from ..experiment import run_each
+from ..costs import cost, tally
 from ..guests import FAMILIES, generate
-from ..primitives import tally
-from ..published import value
-from ..summary import followed
-from ..trace import Trace
+from ..machine import run_each
+from ..traces import Trace
+from ..traces.summary import followed
+from .published import value
 
 CALIBRATED = "native time and page-table writes of a build, on the cell PAE with 1 vCPU (before and after)"
 PREDICTED = "before, after and change of the other five cells"

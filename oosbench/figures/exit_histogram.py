@@ -17,9 +17,9 @@ from matplotlib.figure import Figure
 
 from .. import recordings
 from ..charts import pairs, pairs_text
-from ..experiment import run_each
 from ..guests import generate
-from ..published import value
+from ..machine import run_each
+from .published import value
 
 CALIBRATED = "nothing"
 PREDICTED = "the shares of page faults, control registers and INVLPG, with isolation and without"

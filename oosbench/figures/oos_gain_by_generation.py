@@ -18,10 +18,8 @@ from matplotlib.figure import Figure
 
 from .. import recordings
 from ..charts import pairs, pairs_text
-from ..costs import Processor, cost, processor, processors
-from ..experiment import run_each
-from ..primitives import tally
-from ..worth import WITH, WITHOUT
+from ..costs import WITH, WITHOUT, Processor, cost, processor, processors, tally
+from ..machine import run_each
 
 CALIBRATED = "nothing"
 PREDICTED = "both gains on ten processors, over all recordings together"

@@ -19,11 +19,10 @@ from matplotlib.figure import Figure
 
 from .. import recordings
 from ..charts import pairs, pairs_text
-from ..events import CR3
-from ..experiment import run_each
 from ..guests import generate
-from ..published import value
-from ..result import Result
+from ..machine import Result, run_each
+from ..traces.events import CR3
+from .published import value
 
 CALIBRATED = "nothing"
 PREDICTED = "the whole histogram"

@@ -17,10 +17,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..charts import pairs, pairs_text
-from ..costs import cost
-from ..experiment import run_each
+from ..costs import cost, tally
 from ..guests import generate
-from ..primitives import tally
+from ..machine import run_each
 
 CALIBRATED = "nothing"
 PREDICTED = "the cost of each over the best, on two kinds of guests"

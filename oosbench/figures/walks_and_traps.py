@@ -15,8 +15,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..charts import pairs, pairs_text
-from ..published import numbers, value
 from ..rivals.nested import NATIVE, TWO_DIMENSIONAL
+from .published import numbers, value
 
 CALIBRATED = "nothing"
 PREDICTED = "references of walks at worst, traps and switches; averages with walk caches are taken, not predicted"

@@ -5,7 +5,7 @@ It is put into memory as it stands, by POKEs, before the first CR3 load.
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import NX, PSE, RW, A, D, G, P, frame_of, guest_index
 from .frames import read, store
 from .state import NONE

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from .._jit import entry
+from ..compiled import entry
 from ..errors import GuestError
-from ..trace import MAX_VCPUS
+from ..traces import MAX_VCPUS
 from ..x86 import LEVELS
 from . import processes
 from .boot import boot

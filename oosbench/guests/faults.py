@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import FRAME_MASK, NX, PFEC_I, PFEC_U, PFEC_W, RW, US, A, D, P, frame_of, guest_index, set_entry
 from .frames import give_page, read, take_page
 from .instructions import emit_access, enter_user

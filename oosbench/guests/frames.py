@@ -7,8 +7,8 @@ Before the guest has booted, a store is a POKE.
 
 from __future__ import annotations
 
-from .._jit import jit
-from ..events import POKE, WRITE, WRITEHL
+from ..compiled import jit
+from ..traces.events import POKE, WRITE, WRITEHL
 from ..x86 import PFEC_W, RW, A, D, G, P, bytes_of_entry, get_entry, guest_index, set_entry
 from .instructions import emit, enter_kernel, invalidate
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import GuestError
-from ..events import POKE
 from ..output import text_file
-from ..text import mode_line, spell_events
-from ..trace import Trace
+from ..traces import Trace
+from ..traces.events import POKE
+from ..traces.text import mode_line, spell_events
 from .build import OPTIONS, begin, build, explained, mode_of, options_of, refill, taken
 from .families import FAMILIES, Family
 from .families.turns import start_programs, take_turns

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .._jit import jit
-from ..events import ACCESS, CR3, INVLPG
+from ..compiled import jit
+from ..traces.events import ACCESS, CR3, INVLPG
 from .state import NONE
 
 

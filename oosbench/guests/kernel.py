@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import entry
+from ..compiled import entry
 from ..errors import GuestError
-from ..trace import Trace
+from ..traces import Trace
 from . import processes, regions
 from .boot import VMALLOC_PAGES
 from .build import begin, build, explained, mode_of, options_of, refill, taken

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import RW, P, frame_of, guest_index
 from .frames import give_table, read, store, take_page, take_table
 from .instructions import enter_kernel, load_root

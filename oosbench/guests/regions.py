@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import RW, A, P, frame_of, guest_index
 from .frames import give_page, read, take_page
 from .layout import MAX_REGIONS, SPAN

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..events import EVENT
+from ..traces.events import EVENT
 from .layout import MAX_REGIONS
 
 MAX_PROCESSES = 64

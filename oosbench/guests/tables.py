@@ -6,7 +6,7 @@ root points to the root itself, so that the page tables of the running process a
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import NX, RW, US, A, D, P, frame_of, guest_index
 from .frames import give_table, read, store, store_at, take_table
 from .instructions import enter_kernel, invalidate, load_root

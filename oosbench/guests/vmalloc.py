@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import NX, PFEC_W, frame_of, guest_index
 from .boot import KERNEL_PAGE, VMALLOC_PAGES
 from .frames import give_page, read, store, take_page, take_table

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import events as ops
-from ..trace import Trace
+from ..traces import Trace
+from ..traces import events as ops
 from ..x86 import PFEC_I, PFEC_P, PFEC_W, A, D
 from .evidence import Evidence, name
 from .finding import CODE, FAULT, MEMORY, MISSING_P, OUTCOME, RIGHTS, STUCK, TRANSLATION, VALUE, Finding

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf
 
-from ..events import P2M_TYPES
+from ..traces.events import P2M_TYPES
 from ..x86 import NX, PFEC_I, PFEC_U, PFEC_W, PSE, RW, US, A, D, P
 from .memory import Memory, read
 

@@ -1,4 +1,4 @@
-"""Panels: widgets around the package's functions. They hold no arithmetic.
+"""Panels: widgets around the package's functions. They hold no arithmetic. Read `_panel.py` first, then `compare.py`.
 
 Every panel is used alike: show ``panel.ui`` in a notebook; without a browser, set its controls, call
 ``panel.run.click()`` and ``panel.wait()``.

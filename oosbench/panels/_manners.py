@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..charts import as_html, as_png, as_svg
-from ..trace import Trace
+from ..traces import Trace
 
 _MIME = {"svg": "image/svg+xml", "png": "image/png", "csv": "text/csv"}
 # Selected and copied as a reader would: this needs no permission, and works where a page has no clipboard of its own.

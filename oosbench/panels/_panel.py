@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 
+from ..compiled import Compiling
 from ..machine import Cancelled
-from ..warm import Compiling
 from ._later import PAUSE, Later
 from ._manners import line_html
 

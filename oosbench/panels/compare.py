@@ -10,11 +10,10 @@ import ipywidgets as widgets
 import pandas as pd
 
 from .. import charts, recordings
-from ..experiment import PRESETS_TO_COMPARE, counters_frame, headline, resyncs_frame, run_each
+from ..machine import PRESETS_TO_COMPARE, Result, counters_frame, headline, resyncs_frame, run_each
 from ..presets import DEFAULT, PRESETS, Preset, axes, preset, with_axes
-from ..report import table_html
-from ..result import Result
-from ..trace import Trace
+from ..reports import table_html
+from ..traces import Trace
 from ._manners import Chart, call, drawn, empty, gallery
 from ._panel import STYLE, Panel, Run
 

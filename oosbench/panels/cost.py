@@ -7,15 +7,14 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from .. import charts, recordings
-from ..breakeven import curves
-from ..calibration import NAME, this_machine
-from ..costs import Processor, processor, processors
+from ..costs import WITH, WITHOUT, Processor, Tally, processor, processors, tally, verdict
+from ..costs.breakeven import curves
+from ..costs.calibration import NAME, this_machine
+from ..costs.primitives import EVENTS
+from ..costs.worth import sensitivity, worth_of
 from ..errors import CostError
-from ..experiment import run_each
-from ..primitives import EVENTS, Tally, tally
-from ..report import WORTH, table_html
-from ..result import Result
-from ..worth import WITH, WITHOUT, sensitivity, verdict, worth_of
+from ..machine import Result, run_each
+from ..reports import WORTH, table_html
 from ._manners import Chart, Drawn, call, empty, files, gallery
 from ._panel import STYLE, Panel, Run
 
@@ -41,7 +40,7 @@ class CostPanel(Panel):
     prices : dict of str to BoundedFloatText
         By event, in cycles. Choosing a processor sets them; "this machine" is measured by a run.
     table : DataFrame or None
-        The row of `oosbench.worth.worth` that is shown; it follows the prices as soon as `wait` returns.
+        The row of `oosbench.costs.worth` that is shown; it follows the prices as soon as `wait` returns.
     """
 
     def __init__(self, recording: str = "gcc", of: str = "Core 2 6420", **prices: float) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 import ipywidgets as widgets
 import pandas as pd
 
-from .. import charts, dirty, recordings
-from ..experiment import resyncs_frame, run_each
+from .. import charts, recordings
+from ..machine import dirty, resyncs_frame, run_each
 from ..presets import DEFAULT, PRESETS, preset
-from ..report import DIRTY, table_html
-from ..trace import Trace
+from ..reports import DIRTY, table_html
+from ..traces import Trace
 from ._manners import Chart, Drawn, call, drawn, empty, gallery
 from ._panel import STYLE, Panel, Run
 
@@ -31,7 +31,7 @@ class DirtyPanel(Panel):
     preset : str
         What is chosen to begin with: one that keeps a snapshot.
     cause : str
-        Only passes made for this reason are shown: one of `oosbench.dirty.CAUSES`, or "all".
+        Only passes made for this reason are shown: one of `oosbench.machine.dirty.CAUSES`, or "all".
     compared : int
         Only passes that compared at least so many entries.
 
@@ -43,9 +43,9 @@ class DirtyPanel(Panel):
     preset, cause : Dropdown
     compared : BoundedIntText
     table : DataFrame or None
-        What the table shows: see `oosbench.dirty.table`.
+        What the table shows: see `oosbench.machine.dirty.table`.
     passes : DataFrame or None
-        Every pass that is shown: see `oosbench.dirty.chosen`.
+        Every pass that is shown: see `oosbench.machine.dirty.chosen`.
     """
 
     def __init__(

@@ -10,14 +10,14 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from .. import charts, recordings
-from ..guest_l1 import GuestL1, shadowed_l1, slots
 from ..presets import DEFAULT, PRESETS
-from ..report import frame_html
+from ..recordings import open_trace
+from ..reports import frame_html
 from ..shadow.state import INVALID
-from ..sources import open_trace
-from ..spelled import entry_frame, l1_frame, moved_frame, slots_told
-from ..timemachine import KINDS, TimeMachine
-from ..trace import Trace
+from ..stepping import KINDS, GuestL1, TimeMachine
+from ..stepping.guest_l1 import shadowed_l1, slots
+from ..stepping.spelled import entry_frame, l1_frame, moved_frame, slots_told
+from ..traces import Trace
 from ._manners import Chart, Drawn, call
 from ._panel import STYLE, Panel, Run
 

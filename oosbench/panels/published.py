@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..figures import FIGURES, NOT_REPRODUCED
 from ..machine import Cancelled
-from ..report import columns_of, table_html
+from ..reports import columns_of, table_html
 from ._manners import Chart, call, drawn, gallery
 from ._panel import STYLE, Panel, Run
 

@@ -11,15 +11,13 @@ import ipywidgets as widgets
 import pandas as pd
 
 from .. import recordings
-from ..axes import axes_of, axis_values
-from ..design import Design
 from ..errors import DesignError
 from ..guests import FAMILIES
-from ..metrics import METRICS, summary
 from ..presets import PRESETS
-from ..report import sweep_chart, sweep_columns, table_html
-from ..store import Store, own_store
-from ..sweep import Pace, sweep
+from ..reports import sweep_chart, sweep_columns, table_html
+from ..sweeps import METRICS, Design, Pace, Store, summary, sweep
+from ..sweeps.axes import axes_of, axis_values
+from ..sweeps.store import own_store
 from ._manners import Chart, call, drawn, gallery
 from ._panel import STYLE, Panel, Run
 
@@ -52,7 +50,7 @@ class SweepPanel(Panel):
     seeds : Text
         Of generated guests.
     metric : Dropdown
-        Of `oosbench.metrics.METRICS`; another one needs no run.
+        Of `oosbench.sweeps.METRICS`; another one needs no run.
     frame : DataFrame or None
         The last run's `oosbench.sweep`.
     """

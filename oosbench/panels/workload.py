@@ -9,13 +9,12 @@ from pathlib import Path
 import ipywidgets as widgets
 
 from .. import charts
+from ..compiled import Compiling
 from ..errors import GuestError
 from ..guests import FAMILIES, OPTIONS, Parameter, Workload, family, generate
 from ..guests.generate import EVENTS
 from ..machine import Cancelled
-from ..summary import Summary
-from ..trace import MAX_VCPUS, Trace
-from ..warm import Compiling
+from ..traces import MAX_VCPUS, Summary, Trace
 from ._manners import Chart, Drawn, call, drawn, gallery, line_html
 from ._panel import STYLE, Panel, Run
 

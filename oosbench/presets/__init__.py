@@ -1,4 +1,4 @@
-"""Presets: the shadow MMU's configuration as plain data, and the patch levels by name.
+"""Presets: the shadow MMU's configuration as plain data, and the patch levels by name. Read `_preset.py` first.
 
 Each axis can be set alone: ``preset("oos-snapshot").replace(oos_slots=5)``. The same is spelled
 ``oos-snapshot+oos_slots=5`` wherever a preset is asked for by name, and a switch is turned on by its bare name:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import inspect
 from collections.abc import Callable
 
-import numba
-
+from ..compiled.calls import callable_from_c
 from ..errors import PresetError
 
 #: What a policy is asked with, in this order; all are whole numbers.
@@ -69,31 +67,10 @@ class Policy:
             takes = 0
         if takes != len(POLICY_ARGUMENTS):
             raise PresetError(f"policy {self.name}: takes {takes} arguments, must take {', '.join(POLICY_ARGUMENTS)}")
-        # Kept here, or the code would go away.
-        self._code = self._as_python() if numba.config.DISABLE_JIT else self._compiled()
-        self.address: int = ctypes.cast(self._code, ctypes.c_void_p).value or 0
-
-    def _as_python(self) -> object:
-        """Return the function as it is, callable from C: for runs that are not compiled."""
-        kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * len(POLICY_ARGUMENTS))
-        return kind(lambda *asked: int(bool(self.function(*asked))))
-
-    def _compiled(self) -> object:
-        whole = numba.types.int64
-        inner = numba.njit(self.function)
-        asked_with = (whole,) * len(POLICY_ARGUMENTS)
-
-        def asked(gmfn, va, vcpu, event, writes, passes, held):
-            return 1 if inner(gmfn, va, vcpu, event, writes, passes, held) else 0
-
         try:
-            inner.compile(asked_with)  # by itself, so that an error is about what the reader wrote
-            code = numba.cfunc(whole(*asked_with))(asked)
-        except numba.core.errors.NumbaError as error:
-            _, _, why = str(error).partition("\n")  # the first line tells of Numba's own steps
-            raise PresetError(f"policy {self.name}: cannot be compiled: {why.strip().partition(chr(10))[0]}") from error
-        self._keep = code
-        return code.ctypes
+            self.address, self._kept = callable_from_c(function)  # kept, or the code would go away
+        except ValueError as error:
+            raise PresetError(f"policy {self.name}: cannot be compiled: {error}") from error
 
     def __repr__(self) -> str:
         return self.name

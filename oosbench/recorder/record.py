@@ -14,8 +14,7 @@ from pathlib import Path
 
 from ..errors import RecorderError
 from ..machine import Cancelled
-from ..recordings import Recording
-from ..selfcheck import Checked, check
+from ..recordings import Checked, Recording, check
 from . import build, packages, qemu
 from .contents import guest_tree
 from .log import read_summary, rows_of, touches_of

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..columns import read_columns
 from ..errors import RecordingError
 from ..output import whole_file
-from ..trace import MAX_VCPUS
+from ..traces import MAX_VCPUS
+from ..traces.columns import read_columns
 from ..x86 import signed, unsigned
 from . import convert as rules
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import RecordingError
-from ..events import EVENT
-from ..trace import Trace
+from ..traces import Trace
+from ..traces.events import EVENT
 from ..x86 import P
 from . import convert as rules
 from ._format import DIRECT_MAP, RAM_PAGES, ROWS, TOUCHES, Held, read_rows, read_touches, write

@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._jit import entry, jit
-from ..events import ACCESS, CR3, INVLPG, POKE, WRITE
+from ..compiled import entry, jit
+from ..traces.events import ACCESS, CR3, INVLPG, POKE, WRITE
 from ..x86 import PFEC_I, PFEC_U, PFEC_W
 from .walk import NOT_MAPPED, permits, walk
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..events import EVENT, POKE
+from ..traces.events import EVENT, POKE
 from ..x86 import NX, RW, US, A, D, G, P
 
 _LEAST_EXTRA = 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._jit import entry
+from ..compiled import entry
 from ..x86 import PFEC_I, PFEC_U, PFEC_W
 from .convert import ROW_CR3
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import NX, PFEC_I, PFEC_U, PFEC_W, PSE, RW, US, P, frame_of
 
 NOT_MAPPED = -1

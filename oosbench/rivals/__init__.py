@@ -1,4 +1,4 @@
-"""What came before, after and beside the patch, on the same trace.
+"""What came before, after and beside the patch, on the same trace. Read `_table.py` first.
 
 The patch levels and this project's own ideas are presets of the machine. What is no Xen has a file of its own here, and
 gives a `Tally` like them; its docstring says what is modelled and what is abstracted.

@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from ..costs import Processor, cost, processor
-from ..experiment import Progress
-from ..machine import Machine
+from ..costs import Processor, Tally, cost, processor, tally
+from ..costs.primitives import CATEGORIES, same_guest
+from ..machine import Machine, Progress
 from ..presets import IDEAS, preset
-from ..primitives import CATEGORIES, Tally, same_guest, tally
-from ..recordings import Recording
-from ..sources import open_source, open_trace
-from ..trace import Trace
+from ..recordings import Recording, open_source, open_trace
+from ..traces import Trace
 from .ideal import ideal
 from .kvm import kvm
 from .nested import NATIVE, WORST, misses, nested
@@ -100,7 +98,7 @@ def rivals(
     DataFrame
         One row per system: `recording`, `system`, `processor`; counted: `vm_exits`, `emulated` (instructions), `copied`
         (pages), `compared` (entries, or lines), `derived` (entries); in all: `cycles`, `us`, `times_least` (over the
-        ideal's cycles); then the cycles of each category, named as in `oosbench.primitives.CATEGORIES`.
+        ideal's cycles); then the cycles of each category, named as in `oosbench.costs.primitives.CATEGORIES`.
 
     Raises
     ------

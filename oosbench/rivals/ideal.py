@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import entry, jit
-from ..events import CR3, POKE, WRITE, WRITEHL
-from ..follow import find_leaf
-from ..primitives import Tally
-from ..result import Result
+from ..compiled import entry, jit
+from ..costs import Tally
+from ..machine import Result
 from ..shadow.guest import store
 from ..shadow.replay import EMUL, OK
+from ..traces.events import CR3, POKE, WRITE, WRITEHL
+from ..traces.follow import find_leaf
 from ..x86 import A, D, P, get_entry
 
 _NONE = -1

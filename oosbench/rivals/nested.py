@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..events import ACCESS, WRITE, WRITEHL
-from ..primitives import Tally
+from ..costs import Tally
 from ..recordings import Recording
-from ..trace import Trace
+from ..traces import Trace
+from ..traces.events import ACCESS, WRITE, WRITEHL
 
 #: Memory references of a walk with walk caches, in one dimension and in two; and at worst in two.
 NATIVE, TWO_DIMENSIONAL, WORST = 1.5, 4.4, 24

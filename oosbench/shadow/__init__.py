@@ -51,8 +51,8 @@ elsewhere clarity goes first.
   changes goes on to a function of its own (`_change_l1e`), so that the short way can be compiled into its callers.
 - `snapshot.copy_page`: a plain loop, of which the compiler makes the C library's copy.
 
-What makes this possible is not in these files. The machine is handed on as one pointer to a table of its arrays
-(`_reference.py`), where a tuple of arrays would be a hundred words for every call to copy; and what only compiled code
-calls is private to the entry point that it is linked into (`_link.py`), so the compiler may cut it to measure. Arrays
+What makes this possible is in `compiled/`. The machine is handed on as one pointer to a table of its arrays
+(`reference`), where a tuple of arrays would be a hundred words for every call to copy; and what only compiled code
+calls is private to the entry point that it is linked into (`link`), so the compiler may cut it to measure. Arrays
 begin at a page of the host, so that a page of the guest lies in 64 cache lines and not in 65.
 """

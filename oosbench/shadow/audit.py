@@ -10,7 +10,7 @@ A preset may have a defect that breaks an invariant: D2, D4 and D9 break I2 and 
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import NX, RW, US, A, D, P, frame_of, get_entry
 from . import counters as ctr
 from .audit_counts import i6_references, i7_shadow_references, i8_hash, i9_pool, identities
@@ -18,24 +18,8 @@ from .auditor import find_owner, find_shadow, is_first_page, report
 from .guest import is_oos, is_page_table, may_write, p2m
 from .propagate import DEMAND_WRITE, propagate_l1e
 from .snapshot import has_snapshot
-from .state import (
-    FIXUP_IN_ARRAY,
-    FIXUP_IN_TABLE,
-    INVALID,
-    MAX_SLOTS,
-    SNAPSHOT_OFF,
-)
-from .types import (
-    GUEST_LEVELS,
-    IS_FL1,
-    IS_L1,
-    L1_TYPE,
-    LEVEL,
-    OOS_SNAPSHOT,
-    SHF_L1_ANY,
-    SHF_TYPES,
-    is_magic,
-)
+from .state import FIXUP_IN_ARRAY, FIXUP_IN_TABLE, INVALID, MAX_SLOTS, SNAPSHOT_OFF
+from .types import GUEST_LEVELS, IS_FL1, IS_L1, L1_TYPE, LEVEL, OOS_SNAPSHOT, SHF_L1_ANY, SHF_TYPES, is_magic
 
 
 @jit

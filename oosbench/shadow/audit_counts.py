@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import RW, P, frame_of
 from . import counters as ctr
 from .auditor import is_first_page, report

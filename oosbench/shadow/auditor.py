@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import jit
+from ..compiled import jit
 from .hash import bucket_of
 from .state import Domain
 from .types import L4_64, ORDER

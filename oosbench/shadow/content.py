@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import P, bytes_of_entry, get_entry, set_entry
 from . import counters as ctr
 from .entries import refresh_l1e

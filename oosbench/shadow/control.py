@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import PSE, RW, US, A, D, P, frame_of, set_entry
 from . import counters as ctr
 from .content import BY_CR3, BY_MODE

@@ -7,7 +7,7 @@ at a CR3 load, when all slots are empty: what they hold finds its place by their
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from .pool import alloc, free, space_is_available
 from .state import INVALID, MAX_SLOTS, SNAPSHOT_OFF
 from .types import OOS_SNAPSHOT

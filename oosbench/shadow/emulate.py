@@ -6,7 +6,7 @@ makes as two halves is two stores, of which each may be emulated or hit.
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import PFEC_P, PFEC_W, P, bytes_of_entry, frame_of
 from . import counters as ctr
 from .guest import is_page_table, is_ram, p2m, store

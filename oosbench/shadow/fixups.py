@@ -7,18 +7,13 @@ The *array* (Xen 50b74f55e0): two fixups with each slot; a third writable mappin
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import RW
 from . import counters as ctr
 from .guest import is_oos
 from .references import lower_l1e, maps_writable
 from .slots import find_slot
-from .state import (
-    FIXUP_IN_ARRAY,
-    FIXUP_IN_TABLE,
-    INVALID,
-    MAX_SLOTS,
-)
+from .state import FIXUP_IN_ARRAY, FIXUP_IN_TABLE, INVALID, MAX_SLOTS
 from .types import IS_FL1, IS_L1
 
 IN_HAND = MAX_SLOTS  # where the fixups of a page wait while it moves from one slot to the next

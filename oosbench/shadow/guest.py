@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import get_entry
 from . import counters as ctr
 from .state import INVALID, MMIO_DM, RAM, RAM_RO

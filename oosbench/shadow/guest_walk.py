@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import NX, PFEC_I, PFEC_U, PFEC_W, PSE, RW, US, A, D, P, frame_of, guest_index, set_entry
 from . import counters as ctr
 from .guest import guest_entry, is_ram, p2m

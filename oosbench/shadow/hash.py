@@ -5,7 +5,7 @@ The order of the chains shows: a brute-force search goes through them and stops 
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from . import counters as ctr
 from .state import HASH_BUCKETS
 from .types import IS_FL1

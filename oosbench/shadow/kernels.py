@@ -1,8 +1,8 @@
-"""The pieces of a resync by themselves, many times over, to be timed (`oosbench.calibration`)."""
+"""The pieces of a resync by themselves, many times over, to be timed (`oosbench.costs.calibration`)."""
 
 from __future__ import annotations
 
-from .._jit import entry
+from ..compiled import entry
 from ..x86 import D
 from .content import BY_CR3, follow_blocks, resync_l1
 from .snapshot import copy_page, take_snapshot

@@ -9,7 +9,7 @@ shadowed: it may make one of them writable again just before it becomes a page t
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import NX, PSE, RW, US, P, frame_of
 from . import counters as ctr
 from .content import BY_LINK, BY_PROMOTE, BY_UPPER_LINK

@@ -8,7 +8,7 @@ resync then compares the table with its snapshot, and derives anew only the entr
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from . import counters as ctr
 from .content import BY_EVICT, BY_OTHER_VCPU, l1_levels, resync_l1
 from .fixups import IN_HAND, fixup_flush, fixup_flush_gmfn, forget_fixups, move_fixups

@@ -2,38 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
-
-import numba
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
-
-from .._jit import jit
-from ..presets import POLICY_ARGUMENTS
+from ..compiled import jit
+from ..compiled.calls import call
 from .guest import is_oos
 from .oos import may_unsync
 from .slots import slots_in_use
-
-_ARITY = len(POLICY_ARGUMENTS)
-
-
-@intrinsic
-def _call(context, address, gmfn, va, vcpu, event, writes, passes, held):
-    """Call the function at an address with whole numbers: no run is compiled anew for another rule."""
-
-    def lower(context, builder, signature, arguments):
-        whole = ir.IntType(64)
-        function = builder.inttoptr(arguments[0], ir.FunctionType(whole, [whole] * _ARITY).as_pointer())
-        return builder.call(function, arguments[1:])
-
-    return types.int64(*[types.int64] * (1 + _ARITY)), lower
-
-
-if numba.config.DISABLE_JIT:
-
-    def _call(address, *asked):
-        return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * _ARITY)(int(address))(*map(int, asked))
 
 
 @jit
@@ -54,7 +27,7 @@ def _ask(d, v, gmfn, va):
         return False
     writes = _count_write(d, v, gmfn)
     passes = d.frames[gmfn].passes
-    return _call(d.config[0].policy, gmfn, va, v, d.state[0].event, writes, passes, slots_in_use(d, v)) != 0
+    return call(d.config[0].policy, gmfn, va, v, d.state[0].event, writes, passes, slots_in_use(d, v)) != 0
 
 
 @jit

@@ -6,7 +6,7 @@ lists run through ``before`` and ``after`` of the pages, their heads stand behin
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from . import counters as ctr
 from .crash import PoolDry
 from .state import MAX_ORDER

@@ -7,7 +7,7 @@ present, without its D it is not writable, so the first use faults and the guest
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import NX, PSE, RW, US, A, D, P
 from . import counters as ctr
 from .guest import is_page_table, may_write

@@ -6,7 +6,7 @@ A present leaf entry holds one reference to its target, a writable one also a ty
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import RW, P, frame_of
 from . import counters as ctr
 from .types import is_magic

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._jit import entry, jit
-from .._reference import Referenced
-from ..events import ACCESS, BLOW, CR3, INVLPG, NX, P2M, POKE, PSE, WP, WRITE, WRITEHL
+from ..compiled import Referenced, entry, jit
+from ..traces.events import ACCESS, BLOW, CR3, INVLPG, NX, P2M, POKE, PSE, WP, WRITE, WRITEHL
 from ..x86 import PFEC_I, PFEC_W, A, D, frame_of
 from . import counters as ctr
 from .audit import audit_all

@@ -6,7 +6,7 @@ entries that each vCPU keeps for itself (`l3table`) and of which the hardware lo
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import NX, PFEC_I, PFEC_P, PFEC_RSVD, PFEC_U, PFEC_W, RW, US, P, frame_of
 from . import counters as ctr
 from .types import is_magic

@@ -6,7 +6,7 @@ order: the holder is not known to the page.
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from .crash import NotInSlots
 from .state import INVALID
 

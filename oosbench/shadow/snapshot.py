@@ -7,7 +7,7 @@ write (`validate.py`), and the resync itself (`content.py`).
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import set_entry
 from . import counters as ctr
 from .guest import is_oos

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._reference import Referenced
+from ..compiled import Referenced
 from ..presets import CHOICES, FIXUPS, GUESSES, MAX_SLOTS, SNAPSHOTS, Preset, axes
 from . import counters as ctr
 

@@ -6,7 +6,7 @@ Nothing here can make a page out of sync or bring it back: an entry that is *cle
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import P, frame_of
 from . import counters as ctr
 from .fixups import fixup_remove

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import RW, US, P
 
 FREE = 0

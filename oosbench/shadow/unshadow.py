@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._jit import jit
+from ..compiled import jit
 from . import counters as ctr
 from .crash import DomainCrash, PoolDry
 from .guest import is_page_table
@@ -13,20 +13,7 @@ from .pool import pinned_list, space_is_available
 from .state import HASH_BUCKETS
 from .tables import clear_entry, is_pinnable, remove_links, unhook, unpin
 from .tlb import flush_domain
-from .types import (
-    L1_32,
-    L1_64,
-    L1_PAE,
-    L2_32,
-    L2_64,
-    L2_PAE,
-    L2H_64,
-    L2H_PAE,
-    L3_64,
-    L4_64,
-    OOS_SNAPSHOT,
-    ORDER,
-)
+from .types import L1_32, L1_64, L1_PAE, L2_32, L2_64, L2_PAE, L2H_64, L2H_PAE, L3_64, L4_64, OOS_SNAPSHOT, ORDER
 
 # The order in which the shadows of a page are thrown out.
 _UNSHADOW_ORDER = np.array([L2_32, L1_32, L2H_PAE, L2_PAE, L1_PAE, L4_64, L3_64, L2H_64, L2_64, L1_64])

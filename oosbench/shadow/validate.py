@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import PSE, P, bytes_of_entry, frame_of
 from . import counters as ctr
 from .content import BY_UPPER_LINK

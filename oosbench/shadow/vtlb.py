@@ -5,7 +5,7 @@ Without it (axis `virtual_tlb`) nothing is ever remembered.
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from .state import INVALID, VTLB_ENTRIES
 
 _PAGE_NUMBER = (1 << 52) - 1

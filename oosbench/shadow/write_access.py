@@ -7,7 +7,7 @@ where operating systems of 2008 kept their page tables mapped.
 
 from __future__ import annotations
 
-from .._jit import jit
+from ..compiled import jit
 from ..x86 import RW, signed
 from . import counters as ctr
 from .crash import DomainCrash

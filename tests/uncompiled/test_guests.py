@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from oosbench import Machine, watch
+from oosbench import Machine
 from oosbench.guests import FAMILIES, generate
+from oosbench.studies import watch
 
 
 def digests() -> str:

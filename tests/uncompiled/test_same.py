@@ -8,7 +8,7 @@ from oosbench import Machine, Trace
 from oosbench.shadow.crash import DomainCrash
 
 from .. import golden
-from ..test_machine import USER_MAPS_ROOT
+from ..small_guests import USER_MAPS_ROOT
 
 SHORT = ["t0", "dirtycheck", "aba", "alias", "unshadow", "superpages", "guestfaults", "smp2", "guest32", "many_l1_pae"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ..draws import draw_about, draw_below
 from ..faults import touch_stretch
 from ..processes import spawn

@@ -9,7 +9,7 @@ not.
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ..draws import draw_below
 from ..faults import FRAME_BITS, WRITE, migrate, touch
 from ..frames import give_page, read, take_page

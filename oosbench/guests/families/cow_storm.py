@@ -7,7 +7,7 @@ apart, and the snapshot saves nearly everything.
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ..draws import chance, draw_about, draw_below
 from ..faults import READ, WRITE, touch, touch_stretch
 from ..layout import MAX_PAGES

@@ -8,7 +8,7 @@ what a fault in a file maps *around* the page (Linux: 16 pages at a time) is sti
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ..draws import chance, draw_about, draw_below
 from ..faults import FETCH, READ, WRITE, touch, touch_stretch
 from ..layout import MAX_PAGES

@@ -7,7 +7,7 @@ snapshot cost for them is lost.
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ..draws import chance, draw_about, draw_below
 from ..faults import FETCH, READ, WRITE, touch, touch_stretch
 from ..layout import MAX_PAGES

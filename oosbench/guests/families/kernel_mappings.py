@@ -6,7 +6,7 @@ and its entries are global: only INVLPG flushes them.
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ..draws import draw_about, draw_below
 from ..faults import WRITE, touch
 from ..options import Parameter

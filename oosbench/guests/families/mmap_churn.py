@@ -6,7 +6,7 @@ go of what a frame was, and slots and snapshots of tables that die are thrown aw
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ..draws import chance, draw_about, draw_below
 from ..faults import WRITE, touch
 from ..options import Parameter

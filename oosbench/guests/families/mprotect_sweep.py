@@ -7,7 +7,7 @@ few.
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ..faults import WRITE
 from ..layout import MAX_PAGES
 from ..options import Parameter

@@ -6,7 +6,7 @@ of sync then come back with nothing dirty at all, and the comparison is the whol
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ..draws import chance, draw_below
 from ..faults import READ, WRITE, touch
 from ..layout import MAX_PAGES

@@ -7,7 +7,7 @@ hardware, past the shadow MMU.
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ..draws import chance, draw_below
 from ..faults import READ, WRITE, touch
 from ..layout import MAX_PAGES

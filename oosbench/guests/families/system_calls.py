@@ -6,7 +6,7 @@ here), so that nothing stays out of sync for longer than the kernel takes, and o
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ..draws import draw_about, draw_below
 from ..faults import WRITE, touch, touch_stretch
 from ..instructions import enter_kernel, enter_user

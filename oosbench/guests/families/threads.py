@@ -6,7 +6,7 @@ shootdown), and a table out of sync is everybody's: its resync must reach the sh
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ..draws import chance, draw_below
 from ..faults import READ, WRITE
 from ..layout import MAX_PAGES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..._jit import entry, jit
+from ...compiled import entry, jit
 from ..draws import draw_below
 from ..state import UNIFORMS
 from . import (

@@ -7,7 +7,7 @@ written through it is left mapped writable there.
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ..draws import chance, draw_below
 from ..faults import WRITE
 from ..layout import MAX_PAGES

@@ -7,7 +7,7 @@ the program comes back, a fault makes them valid again, entry by entry.
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ..draws import chance
 from ..faults import READ, WRITE
 from ..layout import MAX_PAGES

@@ -1,4 +1,4 @@
-"""What is counted, by the names of `oosbench.primitives.EVENTS` where it has one; each a place in ``Kvm.counted``."""
+"""What is counted, named as in `oosbench.costs.primitives.EVENTS` if it is there; each a place in ``Kvm.counted``."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ...shadow.guest import is_ram, p2m, store
 from ...shadow.guest_walk import guest_walk_tables
 from ...shadow.shadow_walk import index_of, refuses

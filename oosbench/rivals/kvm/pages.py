@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._jit import jit
+from ...compiled import jit
 from ...x86 import RW, frame_of
 from . import counted as n
 

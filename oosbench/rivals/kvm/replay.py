@@ -6,17 +6,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..._jit import entry, jit
+from ...compiled import entry, jit
+from ...costs import Tally
+from ...costs.primitives import EVENTS
 from ...errors import CostError
-from ...events import ACCESS, BLOW, CR3, INVLPG, NX, P2M, POKE, PSE, WP, WRITE, WRITEHL
-from ...machine import CHUNK, Cancelled
+from ...machine import Cancelled
+from ...machine.machine import CHUNK
 from ...presets import preset
-from ...primitives import EVENTS, Tally
 from ...shadow import counters as ctr
 from ...shadow.guest import p2m, store
 from ...shadow.replay import EMUL, FAULT, MMIO, NONE, OK, RESULT, STUCK
 from ...shadow.state import INVALID, MMIO_DM, RAM_RO, new_domain
-from ...trace import Trace
+from ...traces import Trace
+from ...traces.events import ACCESS, BLOW, CR3, INVLPG, NX, P2M, POKE, PSE, WP, WRITE, WRITEHL
 from ...x86 import PFEC_I, PFEC_W, frame_of
 from . import counted as n
 from .counted import NAMES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..._jit import jit
+from ...compiled import jit
 from ...shadow.guest import is_ram, p2m
 from ...shadow.state import RAM_RO
 from ...x86 import NX, RW, US, A, D, P, frame_of

@@ -1,0 +1,57 @@
+"""From a name or a file to a `Trace`."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+from .. import recordings
+from ..errors import TraceError
+from ..traces import Trace
+from . import Recording
+
+
+def open_trace(source: str | os.PathLike | Trace | Recording, direct_map: str = "recorded") -> Trace:
+    """Return the trace that `source` stands for.
+
+    Parameters
+    ----------
+    source : str, path, Trace or Recording
+        A word without dot or slash names a bundled recording; anything else is a file: a text trace (compressed
+        by gzip or not), a trace as ``.npz``, or a recording's ``.npz`` with its ``.touch.npz`` beside it.
+    direct_map : {"recorded", "4k"}
+        Of a recording: see `Recording.trace`.
+
+    Raises
+    ------
+    TraceError, RecordingError
+        If it is no such thing, or a trace is asked for another direct map.
+    OSError
+        If the file cannot be read.
+    """
+    opened = open_source(source)
+    if isinstance(opened, Recording):
+        return opened.trace(direct_map)
+    if direct_map != "recorded":
+        raise TraceError(f"{opened.name}: is a trace, its direct map is what it is; a recording can be given another")
+    return opened
+
+
+def open_source(source: str | os.PathLike | Trace | Recording) -> Trace | Recording:
+    """Return the recording or the trace that `source` stands for; see `open_trace`."""
+    if isinstance(source, Trace | Recording):
+        return source
+    name = os.fspath(source)
+    if not any(sign in name for sign in "./\\"):
+        return recordings.load(name)
+    return Recording.read(source) if _is_recording(Path(source)) else Trace.read(source)
+
+
+def _is_recording(path: Path) -> bool:
+    """Say whether a file is a recording, by a column that only recordings have."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "op.npy" not in archive.namelist()
+    except zipfile.BadZipFile:
+        return path.suffix == ".npz"

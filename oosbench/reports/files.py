@@ -1,0 +1,80 @@
+"""The files of the main job and of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from .. import charts
+from ..output import whole_file
+from ..shadow import counters as ctr
+from ..sweeps import METRICS
+from ..sweeps.metrics import surface, varied
+
+
+def write_comparison(folder: Path, table: pd.DataFrame, counters: pd.DataFrame, resyncs: pd.DataFrame) -> list[Path]:
+    """Write tables and charts into a folder; return the files.
+
+    ``summary.csv`` is the table, ``counters.csv`` every counter (long form: trace, preset, group, counter,
+    value), ``resyncs.csv`` every content pass. The charts come as SVG and PNG.
+    """
+    group = {name: kind for kind in ("perfc", "oracle", "model") for name in getattr(ctr, kind.upper())}
+    long = counters.melt(["trace", "preset"], var_name="counter", value_name="value")
+    long.insert(2, "group", long.counter.map(group))
+    contents = {
+        "summary.csv": table.to_csv(index=False).encode(),
+        "counters.csv": long.to_csv(index=False).encode(),
+        "resyncs.csv": resyncs.to_csv(index=False).encode(),
+    }
+    for name, draw in (("dirty_ratio", charts.dirty_ratio), ("resync_work", charts.resync_work)):
+        contents[f"{name}.svg"] = charts.as_svg(draw(table))
+        contents[f"{name}.png"] = charts.as_png(draw(table))
+    return _write(folder, contents)
+
+
+def sweep_chart(frame: pd.DataFrame, name: str, along: Sequence[str]) -> tuple[Figure, str]:
+    """Return the chart of a metric along one axis or over two, and what it says.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        From `oosbench.sweep`.
+    name : str
+        Of `oosbench.sweeps.METRICS`.
+    along : sequence of str
+        One axis, or two.
+
+    Raises
+    ------
+    DesignError
+        If there is no such metric, or no such axis.
+    """
+    drawn = surface(frame, name, along)
+    told = (*along, METRICS[name].about, METRICS[name].style)
+    if len(along) == 2:
+        return charts.heatmap(drawn, *told), charts.heatmap_text(drawn, *told)
+    return charts.lines(drawn, *told), charts.lines_text(drawn, *told)
+
+
+def write_sweep(folder: Path, frame: pd.DataFrame, table: pd.DataFrame) -> list[Path]:
+    """Write the tables of a sweep, and a chart of every metric, into a folder; return the files.
+
+    ``points.csv`` has every axis and counter, ``summary.csv`` what varies and every metric. The charts are drawn along
+    the first axis that varies, or over the first two.
+    """
+    contents = {"points.csv": frame.to_csv(index=False).encode(), "summary.csv": table.to_csv(index=False).encode()}
+    along = [axis for axis in varied(frame) if axis != "seed"][:2]
+    for name in METRICS if along else ():
+        figure, _ = sweep_chart(frame, name, along)
+        contents |= {f"{name}.svg": charts.as_svg(figure), f"{name}.png": charts.as_png(figure)}
+    return _write(folder, contents)
+
+
+def _write(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
+    for name, data in contents.items():
+        with whole_file(folder / name) as file:
+            file.write(data)
+    return [folder / name for name in contents]
