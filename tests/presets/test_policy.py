@@ -103,8 +103,8 @@ def test_a_rule_that_cannot_be_is_refused():
 def test_uncompiled_a_rule_says_the_same():
     code = """
 from oosbench import Machine, Policy, Trace, preset
-from tests.test_behaviour import GUEST, OUT_OF_SYNC
-from tests.test_policy import third_write, known_and_room
+from tests.small_guests import GUEST, OUT_OF_SYNC
+from tests.presets.test_policy import third_write, known_and_room
 writes = "".join(f"WRITE 0 {8 * i:#x} 0x0\\nWRITE 0 {8 * i:#x} {0xd067 + 4096 * i:#x}\\n" for i in range(4))
 text = GUEST + "ACCESS 0 0x200000 r u\\n" + writes + "CR3 0 0x1000\\n"
 for function in (third_write, known_and_room):

@@ -84,7 +84,7 @@ def test_processes_are_stopped_at_once(tmp_path):
 
 
 def test_what_the_snapshot_saves_is_what_worth_says(frame, recorded):
-    told = worth.worth([recorded("sqlite")], ["Core 2 6420"], draws=10)
+    told = worth([recorded("sqlite")], ["Core 2 6420"], draws=10)
     rows = frame.query("workload == 'sqlite' and oos_slots == 3 and prefetch")
     saved = metrics.metric(rows, "saved")
     assert saved.dropna().tolist() == [pytest.approx(told.share[0])]
