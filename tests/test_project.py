@@ -246,26 +246,8 @@ def test_no_path_of_a_machine_and_no_registry_is_named():
     assert {path.name for path in texts if path.is_file() and forbidden.search(path.read_text())} <= {"test_project.py"}
 
 
-def test_the_readme_tells_the_truth(recorded):
-    readme = (ROOT / "README.md").read_text()
-    rows = re.findall(
-        r"^\| ([\w-]+) \| ([\d,]+) \| ([\d.]+) % \| ([\d,]+) \| ([\d,]+) \| ([\d.]+) \| ([\d,]+) \|$", readme, re.M
-    )
-    assert {row[0] for row in rows} == set(oosbench.recordings.bundled().index)
-    frame = oosbench.compare([recorded(row[0]) for row in rows]).set_index(["trace", "preset"])
-    for name, *told in rows:
-        compared, dirty, kept, forced, ratio, faults = (float(text.replace(",", "")) for text in told)
-        snapshot, untrusted = frame.loc[(name, "oos-snapshot")], frame.loc[(name, "oos-snapshot-untrusted")]
-        assert snapshot.resync_compared == compared
-        assert round(100 * snapshot.resync_dirty / compared, 1) == dirty
-        assert (snapshot.resync_propagated, untrusted.resync_propagated) == (kept, forced)
-        assert round(forced / kept, 1) == ratio
-        assert frame.loc[(name, "emulate")].shadow_fault == faults
-    studied = oosbench.recordings.studied()
-    assert f"{sum(frame.loc[(name, 'oos-snapshot')].resync_l1_calls for name in studied):,}" in readme
-
-
-def test_every_file_that_the_readme_names_is_there():
-    readme = (ROOT / "README.md").read_text()
-    for name in re.findall(r"`((?:oosbench|data|tests|notebooks)/[\w./]*)`|\((data/[\w.]+)\)", readme):
-        assert (ROOT / (name[0] or name[1])).exists(), name
+def test_every_file_that_a_document_names_is_there():
+    for path in (ROOT / "README.md", ROOT / "REPRODUCE.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+        told = path.read_text()
+        for name in re.findall(r"`((?:oosbench|data|tests|notebooks|docs)/[\w./]*)`|\((data/[\w.]+)\)", told):
+            assert (ROOT / (name[0] or name[1])).exists(), f"{path.name} names {name}"

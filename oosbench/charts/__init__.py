@@ -5,6 +5,10 @@ Each chart has a companion ``…_text`` that says in a sentence what it shows, f
 
 from __future__ import annotations
 
+from .breakdown import breakdown as breakdown
+from .breakdown import breakdown_text as breakdown_text
+from .breakdown import timeline as timeline
+from .breakdown import timeline_text as timeline_text
 from .dirty import dirty_against as dirty_against
 from .dirty import dirty_against_text as dirty_against_text
 from .dirty import dirty_causes as dirty_causes
@@ -38,6 +42,8 @@ from .resync import dirty_ratio as dirty_ratio
 from .resync import dirty_ratio_text as dirty_ratio_text
 from .resync import resync_work as resync_work
 from .resync import resync_work_text as resync_work_text
+from .saving import saving as saving
+from .saving import saving_text as saving_text
 from .speed import growth as growth
 from .speed import growth_text as growth_text
 from .speed import speed as speed
@@ -46,6 +52,8 @@ from .sweep import heatmap as heatmap
 from .sweep import heatmap_text as heatmap_text
 from .sweep import lines as lines
 from .sweep import lines_text as lines_text
+from .uncertainty import uncertainty as uncertainty
+from .uncertainty import uncertainty_text as uncertainty_text
 from .worth import break_even as break_even
 from .worth import break_even_text as break_even_text
 from .worth import tornado as tornado

@@ -71,16 +71,21 @@ def resync_work(table: pd.DataFrame) -> Figure:
             middle = np.sqrt(here.min() * here.max())
             told = f"× {here.max() / here.min():.1f}"
             axes.text(middle, y - 0.14, told, ha="center", va="bottom", fontsize=9, color=INK)
+    taken: set[tuple[str, int]] = set()
     for i, (name, part) in enumerate(working.groupby("preset", sort=False)):
+        points = list(zip(part.trace, part.propagated, strict=True))
         axes.scatter(
             part.propagated,
             [place[trace] for trace in part.trace],
-            s=52,
+            s=[16 if point in taken else 64 for point in points],  # what lies on another is seen inside it
             color=PALETTE[i % len(PALETTE)],
+            edgecolors="white",
+            linewidths=0.6,
             marker=MARKERS[i % len(MARKERS)],
             label=name,
-            zorder=2,
+            zorder=2 + i,
         )
+        taken.update(points)
     label_rows(axes, traces)
     if traces:
         axes.set_xscale("log")

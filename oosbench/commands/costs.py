@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 import pandas as pd
 
 from .. import recordings
-from ..costs import Processor, processor, processors, verdict, worth
-from ..costs.calibration import BASE, NAME, measure, this_machine
+from ..costs import Processor, processor, processors, read_processor, verdict, worth, write_processor
+from ..costs.calibration import BASE, NAME, measure, this_machine, told
 from ..reports import PRICES, RIVALS, TIMES, WORTH, Columns, table_text
 from ..rivals import rivals
 from ._options import SOURCE, Bar, Command, from_recording, write
 
-_PROCESSOR = f"a processor of 'prices', or '{NAME}', which is measured first"
+_PROCESSOR = f"a processor of 'prices'; '{NAME}', which is measured first; or a file that 'calibrate --save' wrote"
 
 
 def _find(name: str) -> Processor:
-    return this_machine() if name == NAME else processor(name)
+    if any(sign in name for sign in "./\\"):
+        return read_processor(name)
+    if name != NAME:
+        return processor(name)
+    times = measure()
+    if not times.attrs["steady"]:
+        print(f"oosbench: {told(times)}", file=sys.stderr)
+    return this_machine(times=times)
 
 
 def _tell(table: pd.DataFrame, columns: Columns, json: str | None, by: str | None = None, last: str = "") -> None:
@@ -57,7 +65,11 @@ def _prices(options: argparse.Namespace) -> None:
 
 
 def _calibrate(options: argparse.Namespace) -> None:
-    _tell(measure().rename_axis("piece").reset_index(), TIMES, options.json)
+    times = measure()
+    _tell(times.rename_axis("piece").reset_index(), TIMES, options.json, last=told(times))
+    if options.save is not None:
+        name = write_processor(this_machine(options.base, times), options.save)
+        print(f"{options.save}: {name}, exits as of {processor(options.base).name}", file=sys.stderr)
 
 
 def add(command: Command) -> None:
@@ -74,5 +86,7 @@ def add(command: Command) -> None:
     from_recording(sub)
     sub = command("prices", _prices, "list processors, or what everything costs on one, with sources")
     sub.add_argument("name", nargs="?", metavar="PROCESSOR", help=f"or '{NAME}': measured, exits as of {BASE}")
-    sub = command("calibrate", _calibrate, "measure copying, comparing and deriving on this machine")
+    sub = command("calibrate", _calibrate, "measure copying, comparing and deriving on this machine, and keep it")
     sub.add_argument("--json", metavar="FILE", help="write the times as JSON; '-' prints them")
+    sub.add_argument("--save", metavar="FILE", help="write this machine's prices as JSON, for --processor FILE")
+    sub.add_argument("--base", default=BASE, metavar="P", help="whose prices for what cannot be measured (%(default)s)")

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from .. import charts
 from ..errors import PublishedError
-from ..figures import FIGURES, NOT_REPRODUCED
+from ..figures import FIGURES, NOT_REPRODUCED, agreement_told
 from ..output import whole_file
 from ._options import Command
 
@@ -28,6 +28,7 @@ def _published(options: argparse.Namespace) -> None:
         print(name)
         for line in ("CALIBRATED", "PREDICTED", "TRUST", "MISSES"):
             print(f"  {line.lower()}: {getattr(figure, line)}")
+        print(f"  agreement: {agreement_told(figure, table)}")
         print(table.to_string(index=False, float_format=lambda x: f"{x:,.4g}"))
         print()
         if options.out is not None:

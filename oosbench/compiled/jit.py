@@ -31,6 +31,7 @@ COMPILED = (
     "guests",
     "recordings",
     "rivals",
+    "costs/pieces.py",
     "speed/yardstick.py",
 )
 

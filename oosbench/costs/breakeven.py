@@ -22,7 +22,8 @@ from ..traces.events import ACCESS, CR3, EVENT, POKE, WRITE
 from ..x86 import PFEC_U, PFEC_W, RW, US, A, D, P
 from .prices import Processor, processor
 from .primitives import Tally, tally
-from .worth import RANGE, WITH, WITHOUT, net
+from .uncertainty import RANGE, draw
+from .worth import WITH, WITHOUT, net
 
 
 class Episode(NamedTuple):
@@ -141,7 +142,7 @@ def curves(of: Sequence[str | Processor], rng: np.random.Generator | None = None
     compared = np.geomspace(4, 4096, 61)
     frames = []
     for one in map(processor, of):
-        drawn = _terms(one.draw(_EVENTS, rng, draws).T[:, :, None])
+        drawn = _terms(draw(one, _EVENTS, rng, draws).T[:, :, None])
         low, high = np.percentile(dirty_ratio_at_break_even(compared, drawn), RANGE, axis=0)
         ratio = dirty_ratio_at_break_even(compared, terms(one))
         frames.append(

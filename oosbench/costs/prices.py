@@ -14,6 +14,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from scipy.stats import triang
 
 from ..errors import CostError
 from ..recordings import data_folder
@@ -141,26 +142,40 @@ class Processor:
             raise CostError(f"processor {self.name}: there is no price for {', '.join(missing)}")
         return np.array([self.prices[event].cycles for event in events], float)
 
-    def draw(self, events: pd.Index, rng: np.random.Generator, draws: int) -> np.ndarray:
-        """Return prices drawn at random from their ranges.
+    def ends(self, events: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+        """Return the low and the high ends of the ranges of these events' prices."""
+        self.vector(events)
+        ends = np.array([(self.prices[event].low, self.prices[event].high) for event in events], float)
+        return ends.reshape(-1, 2)[:, 0], ends.reshape(-1, 2)[:, 1]
 
-        Each is drawn by itself, from a triangle: most likely as stated, never out of range; over the logarithm, since a
-        price may be off by a factor, but for one that may be nothing. Without a range it is what it is.
+    def quantile(self, events: pd.Index, u: np.ndarray) -> np.ndarray:
+        """Return the prices at these quantiles of their ranges.
+
+        A price lies in a triangle: most likely as stated, never out of range; over the logarithm, since a price may be
+        off by a factor, but for one that may be nothing. Without a range it is what it is.
+
+        Parameters
+        ----------
+        events : Index of str
+        u : float64[n, len(events)]
+            From 0 to 1.
 
         Returns
         -------
-        float64[draws, len(events)]
+        float64[n, len(events)]
         """
-        drawn = np.tile(self.vector(events), (draws, 1))
+        found = np.tile(self.vector(events), (len(u), 1))
         for i, event in enumerate(events):
             price = self.prices[event]
+            if price.low == price.high:
+                continue
+            over_log = price.low > 0
             ends = np.array([price.low, price.cycles, price.high], float)
-            if 0 < price.low < price.high:
-                low, mode, high = np.log(ends)
-                drawn[:, i] = np.exp(rng.triangular(low, min(max(mode, low), high), high, draws))
-            elif price.low < price.high:
-                drawn[:, i] = rng.triangular(*ends, draws)
-        return drawn
+            low, mode, high = np.log(ends) if over_log else ends
+            width = high - low
+            drawn = triang.ppf(u[:, i], min(max((mode - low) / width, 0), 1), low, width)
+            found[:, i] = np.exp(drawn) if over_log else drawn
+        return found
 
 
 @cache

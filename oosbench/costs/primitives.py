@@ -170,14 +170,14 @@ def fingerprint(trace: Trace) -> str:
     return hashlib.sha256(mode.encode() + b"".join(columns)).hexdigest()[:16]
 
 
+def counted(counters: pd.Series | pd.DataFrame, vcpus: int | pd.Series) -> dict[str, int | pd.Series]:
+    """Return how often each event happened that a machine counts, by name; of a frame, one number per row."""
+    return {name: event.count(counters, vcpus) for name, event in EVENTS.items() if event.count is not None}
+
+
 def tally(result: Result) -> Tally:
     """Return the primitive events of a machine's run."""
-    counts = {
-        name: event.count(result.counters, result.trace.vcpus)
-        for name, event in EVENTS.items()
-        if event.count is not None
-    }
-    return Tally.of(result.trace, result.preset.name, counts)
+    return Tally.of(result.trace, result.preset.name, counted(result.counters, result.trace.vcpus))
 
 
 def same_guest(tallies: Iterable[Tally]) -> list[Tally]:

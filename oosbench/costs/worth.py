@@ -2,8 +2,7 @@
 
 Both sides do the same but for content passes: with the snapshot they copy, compare and keep it up to date; without it
 they derive every present entry anew. So the price of exits, of emulation, of walks cancels, and what decides are the
-few prices that nobody ever published. Hence the range: prices are drawn at random from theirs, the same draw for both
-sides, and the middle nine tenths of the answers are told.
+few prices of the hypervisor's own work. Nobody knows those well, so the answer has ranges (`uncertainty`).
 """
 
 from __future__ import annotations
@@ -20,14 +19,13 @@ from ..recordings import Recording
 from ..traces import Trace
 from .prices import Processor, cost, processor, processors
 from .primitives import EVENTS, Tally, same_guest, tally
+from .uncertainty import DRAWS, net_range, shares_of_variance
 
-#: The patch, and the same without its snapshot.
+#: The patch, and the series before it: the machine that was really built without a snapshot.
 WITH, WITHOUT = "oos-snapshot", "oos-fixups"
-DRAWS = 4000
-RANGE = (5, 95)  # percentiles
 
 
-def _fewer(without: Tally, with_it: Tally) -> pd.Series:
+def fewer_events(without: Tally, with_it: Tally) -> pd.Series:
     """Return how many fewer events there are with the snapshot, where that is not nothing."""
     without, with_it = same_guest([without, with_it])
     fewer = without.events - with_it.events
@@ -42,21 +40,8 @@ def net(without: Tally, with_it: Tally, of: Processor) -> pd.Series:
     CostError
         If the two are not of the same guest, or an event that differs has no price.
     """
-    fewer = _fewer(without, with_it)
+    fewer = fewer_events(without, with_it)
     return pd.Series(fewer.to_numpy() * of.vector(fewer.index), fewer.index, name=of.name)
-
-
-def net_draws(
-    without: Tally, with_it: Tally, of: Processor, rng: np.random.Generator, draws: int = DRAWS
-) -> np.ndarray:
-    """Return the cycles saved for each of many prices at random.
-
-    Returns
-    -------
-    float64[draws]
-    """
-    fewer = _fewer(without, with_it)
-    return of.draw(fewer.index, rng, draws) @ fewer.to_numpy(float)
 
 
 def worth_of(
@@ -77,7 +62,7 @@ def worth_of(
     rows = []
     for one in of:
         saved = float(net(*pair, one).sum())
-        low, high = np.percentile(net_draws(*pair, one, np.random.default_rng(seed), draws), RANGE)
+        about = net_range(fewer_events(*pair), one, seed, draws)
         before = float(cost(pair[0], one).cycles["total"])
         rows.append(
             {
@@ -88,11 +73,18 @@ def worth_of(
                 "snapshot_writes": int(c.snapshot_writes),
                 "propagations_avoided": int(pair[0].events.propagate - pair[1].events.propagate),
                 "net_cycles": saved,
-                "net_cycles_low": float(low),
-                "net_cycles_high": float(high),
+                "net_cycles_worst": about.worst,
+                "net_cycles_best": about.best,
+                "net_cycles_low": about.low,
+                "net_cycles_high": about.high,
+                "net_cycles_low_together": about.low_together,
+                "net_cycles_high_together": about.high_together,
+                "pays": about.pays,
+                "pays_together": about.pays_together,
+                "draws": draws,
                 "net_us": saved / (1000 * one.ghz),
                 "cycles_without": before,
-                "share": saved / before,
+                "share": saved / before if before else np.nan,
                 "processor": one.name,
             }
         )
@@ -132,21 +124,25 @@ def worth(
     DataFrame
         One row per guest and processor:
 
-        ==================== =====================================================================================
-        recording            name of the trace
-        compared             entries that resyncs compared with the snapshot
-        dirty                entries of them that differed
-        snapshot_copies      pages copied
-        snapshot_writes      single entries written to a snapshot
-        propagations_avoided entries that are derived without the snapshot and not with it
-        net_cycles           cycles the snapshot saves; negative: it costs more than it saves
-        net_cycles_low       and the range over the uncertainty of the prices,
-        net_cycles_high      the 5th and the 95th percentile
-        net_us               `net_cycles` at the processor's clock, in µs
-        cycles_without       cycles that all of shadow paging costs without the snapshot, exits included
-        share                `net_cycles` over these
-        processor            whose prices
-        ==================== =====================================================================================
+        ======================== =================================================================================
+        recording                name of the trace
+        compared                 entries that resyncs compared with the snapshot
+        dirty                    entries of them that differed
+        snapshot_copies          pages copied
+        snapshot_writes          single entries written to a snapshot
+        propagations_avoided     entries that are derived without the snapshot and not with it
+        net_cycles               cycles the snapshot saves; negative: it costs more than it saves
+        net_cycles_worst, _best  with every price at its worst for the snapshot, and at its best: the corners
+        net_cycles_low, _high    5th and 95th percentile over prices drawn independently
+        net_cycles_low_together, the same over prices that move together (`oosbench.costs.uncertainty`)
+        net_cycles_high_together
+        pays, pays_together      share of the draws in which it saves
+        draws                    how many there are of each
+        net_us                   `net_cycles` at the processor's clock, in µs
+        cycles_without           cycles that all of shadow paging costs without the snapshot, exits included
+        share                    `net_cycles` over these; NaN where they are none
+        processor                whose prices
+        ======================== =================================================================================
 
     Raises
     ------
@@ -161,28 +157,6 @@ def worth(
     return pd.concat([worth_of(before, next(results), chosen, seed, draws) for before in results], ignore_index=True)
 
 
-def verdict(table: pd.DataFrame) -> str:
-    """Return in one sentence what a table of `worth` says."""
-    guests, machines, cases = table.recording.nunique(), table.processor.nunique(), len(table)
-    of = f"{guests} guest{'s' * (guests != 1)} and {machines} processor{'s' * (machines != 1)}"
-    on = f"all of {of}" if cases != 1 else f"{table.recording.iloc[0]} at the prices of {table.processor.iloc[0]}"
-    saves = (table.net_cycles > 0).sum()
-    surely = (table.net_cycles_low > 0).sum()
-    least, most = (f"{share:.1%}" for share in (table.share.min(), table.share.max()))
-    share = f"{least if least == most else f'{least} to {most}'} of what shadow paging costs there"
-    if surely == cases:
-        return f"The snapshot pays on {on}, whatever the prices within their ranges: it saves {share}."
-    if saves == cases:
-        return (
-            f"The snapshot pays on {on}, {share}; in {cases - surely} of {cases} case{'s' * (cases != 1)} "
-            "prices at the wrong end of their ranges could turn that round."
-        )
-    if cases == 1:
-        adds = f"it adds {-table.share.iloc[0]:,.1%} to what shadow paging costs there"
-        return f"The snapshot does not pay on {on}: {adds}."
-    return f"The snapshot pays in {saves} of {cases} cases of {of}, in {surely} whatever the prices: {share}."
-
-
 def sensitivity(without: Tally, with_it: Tally, of: str | Processor) -> pd.DataFrame:
     """Return how the answer moves as one price goes from one end of its range to the other, all others as stated.
 
@@ -190,8 +164,10 @@ def sensitivity(without: Tally, with_it: Tally, of: str | Processor) -> pd.DataF
     -------
     DataFrame
         Indexed by event, the price that decides most first: `events` (how many fewer with the snapshot), `low` and
-        `high` (net cycles with that price at either end), `swing` (their distance), `about`, `source` and `trust`. Its
-        `attrs` tell the trace, the processor and `net_cycles`.
+        `high` (net cycles with that price at either end), `swing` (their distance), `explains` (the share of the
+        variance that it explains), `cycles` (the price), `flips_at` (the price at which nothing is saved, all others as
+        stated; NaN if there is none above 0), `within` (whether that is in its range), `about`, `source` and `trust`.
+        Its `attrs` tell the trace, the processor and `net_cycles`.
 
     Raises
     ------
@@ -200,13 +176,20 @@ def sensitivity(without: Tally, with_it: Tally, of: str | Processor) -> pd.DataF
     """
     of = processor(of)
     saved = net(without, with_it, of)
-    less = _fewer(without, with_it)
+    less = fewer_events(without, with_it)
     prices = [of.prices[event] for event in saved.index]
+    stated = of.vector(saved.index)
+    low, high = of.ends(saved.index)
+    flips_at = stated - saved.sum() / less
     table = pd.DataFrame(
         {
             "events": less,
-            "low": saved.sum() + less * [price.low - price.cycles for price in prices],
-            "high": saved.sum() + less * [price.high - price.cycles for price in prices],
+            "low": saved.sum() + less * (low - stated),
+            "high": saved.sum() + less * (high - stated),
+            "explains": shares_of_variance(less, of),
+            "cycles": stated,
+            "flips_at": flips_at.where(flips_at >= 0),
+            "within": (flips_at >= low) & (flips_at <= high),
             "about": [EVENTS[event].about for event in saved.index],
             "source": [price.source for price in prices],
             "trust": [price.trust for price in prices],

@@ -2,10 +2,16 @@
 
 Each has `table`, which gives published and modelled numbers side by side, `chart` and `chart_text`, and four lines:
 what was `CALIBRATED`, what is `PREDICTED`, the word of `TRUST` that the publication's numbers have, and what the model
-`MISSES`. None was tuned until it fitted; where the model misses, the table says by how much.
+`MISSES`. Where the publication has cells to compare with, `compared` sets each beside the model's and says whether it
+was calibrated or predicted, in the `UNIT` of their errors; `agreement.py` makes rank and size errors of that. None was
+tuned until it fitted; where the model misses, the table says by how much.
 """
 
 from __future__ import annotations
+
+from types import ModuleType
+
+import pandas as pd
 
 from . import (
     adams_agesen_2006,
@@ -16,6 +22,15 @@ from . import (
     shadow_1_2_3,
     walks_and_traps,
 )
+from .agreement import agreement_text
+
+
+def agreement_told(figure: ModuleType, table: pd.DataFrame) -> str:
+    """Return in a sentence how far a figure's predicted cells agree with what was published."""
+    if not hasattr(figure, "compared"):
+        return "The publication has no cells that could be compared one by one."
+    return agreement_text(figure.compared(table), figure.UNIT)
+
 
 #: By name.
 FIGURES = {

@@ -25,10 +25,12 @@ from ..costs import cost, processor, tally
 from ..guests import Kernel
 from ..machine import run_each
 from ..traces import Trace
+from .agreement import cells
 from .published import value
 
 CALIBRATED = "the price of emulating an instruction, on ptemod"
 PREDICTED = "pgfault, and a process of forkwait"
+UNIT = "cycles"
 TRUST = "secondary"
 MISSES = "forkwait, by more than ten times; the software VMM, which is not modelled"
 
@@ -136,6 +138,12 @@ def table(progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
     frame.insert(3, "published", frame.hardware_vmm - frame.native)
     frame["ratio"] = frame.model / frame.published
     return frame
+
+
+def compared(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the cost of each benchmark beside the published one; see `agreement.cells`."""
+    role = frame.benchmark.eq("ptemod").map({True: "calibrated", False: "predicted"})
+    return cells(frame.benchmark, frame.published, frame.model, role)
 
 
 def chart(frame: pd.DataFrame) -> Figure:

@@ -16,10 +16,12 @@ from matplotlib.figure import Figure
 
 from ..charts import pairs, pairs_text
 from ..rivals.nested import NATIVE, TWO_DIMENSIONAL
+from .agreement import cells
 from .published import numbers, value
 
 CALIBRATED = "nothing"
 PREDICTED = "references of walks at worst, traps and switches; averages with walk caches are taken, not predicted"
+UNIT = ""
 TRUST = "arithmetic for 24, primary for the averages (Park et al., 2022), secondary for traps (PVM, 2023)"
 MISSES = "averages with walk caches need a model of those caches; `oosbench.rivals.nested` takes them as they are"
 
@@ -84,6 +86,11 @@ def table(progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
 
 def _names(frame: pd.DataFrame) -> list[str]:
     return [f"{row.quantity}{' (taken)' if row.taken else ''}" for row in frame.itertuples()]
+
+
+def compared(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return each quantity beside the published one; see `agreement.cells`."""
+    return cells(frame.quantity, frame.published, frame.model, frame.taken.map({True: "taken", False: "predicted"}))
 
 
 def chart(frame: pd.DataFrame) -> Figure:

@@ -12,8 +12,8 @@ from ..traces import Trace
 from .machine import Machine
 from .result import Result
 
-#: What is compared if nobody says otherwise: no snapshot needed, the patch, and the patch without its benefit.
-PRESETS_TO_COMPARE = ("emulate", "oos-snapshot", "oos-snapshot-untrusted")
+#: What is compared if nobody says otherwise: every write emulated, the series before the snapshot, and the snapshot.
+PRESETS_TO_COMPARE = ("emulate", "oos-fixups", "oos-snapshot")
 
 Progress = Callable[[str, int, int], None]
 

@@ -7,20 +7,22 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from .. import charts, recordings
-from ..costs import WITH, WITHOUT, Processor, Tally, processor, processors, tally, verdict
+from ..costs import WITH, WITHOUT, Processor, Tally, breakdown, processor, processors, tally, verdict
+from ..costs.breakdown import side_by_side
 from ..costs.breakeven import curves
 from ..costs.calibration import NAME, this_machine
 from ..costs.primitives import EVENTS
 from ..costs.worth import sensitivity, worth_of
 from ..errors import CostError
 from ..machine import Result, run_each
-from ..reports import WORTH, table_html
+from ..reports import DECIDES, WORTH, columns_of, table_html
 from ._manners import Chart, Drawn, call, empty, files, gallery
 from ._panel import STYLE, Panel, Run
 
 #: The prices that decide, each a field.
 DECIDING = ("snapshot_copy", "snapshot_compare", "snapshot_entry_write", "p2m_lookup", "propagate", "set_l1e_call")
 _EMPTY = "No run yet. Choose a recording and a processor, then press Run."
+_SHARE = ("share", "of all", "{:.1%}")
 _UNMEASURED = "Core 2 6420"  # whose prices stand in the fields until this machine has been measured
 
 
@@ -65,6 +67,7 @@ class CostPanel(Panel):
         self._tallies: tuple[Tally, Tally] | None = None
         self._here: Processor | None = None
         self._table = widgets.HTML(empty(_EMPTY), layout={"min_height": "98px"})  # of three lines: "NAME, changed"
+        self._decides, self._parts = widgets.HTML(), widgets.HTML()
         self._curve, self._tornado = Chart("break_even"), Chart("tornado")
         self._table.add_class("oos-priced")
         if unknown := prices.keys() - set(DECIDING):
@@ -84,6 +87,8 @@ class CostPanel(Panel):
             self.status,
             self._table,
             gallery([self._curve, self._tornado]),
+            self._decides,
+            self._parts,
             self.line,
         ]
         self.follow(self.recording, self.processor, *self.prices.values())
@@ -154,6 +159,9 @@ class CostPanel(Panel):
         self.table = table = worth_of(*self._pair, [of], pair=self._tallies)
         curve, decides = curves([of], draws=500), sensitivity(*self._tallies, of)
         self._table.value = table_html(table, WORTH)
+        self._decides.value = _titled("How much each price decides", table_html(decides.head(6), DECIDES))
+        parts = side_by_side(breakdown(self._tallies, of))
+        self._parts.value = _titled("Where the cycles go", table_html(parts, (*columns_of(parts)[:-1], _SHARE)))
         self._curve.show(
             Drawn(
                 charts.quick_break_even(curve, table),
@@ -162,3 +170,7 @@ class CostPanel(Panel):
         )
         self._tornado.show(Drawn(charts.quick_tornado(decides), files(lambda: charts.tornado(decides), decides)))
         return f"Done. {verdict(table)}"
+
+
+def _titled(title: str, table: str) -> str:
+    return f"<details open><summary>{title}</summary>{table}</details>"

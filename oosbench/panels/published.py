@@ -9,7 +9,7 @@ from collections.abc import Callable
 import ipywidgets as widgets
 import pandas as pd
 
-from ..figures import FIGURES, NOT_REPRODUCED
+from ..figures import FIGURES, NOT_REPRODUCED, agreement_told
 from ..machine import Cancelled
 from ..reports import columns_of, table_html
 from ._manners import Chart, call, drawn, gallery
@@ -76,6 +76,7 @@ class PublishedPanel(Panel):
         took = time.perf_counter() - began
         chart = drawn(figure.chart(table), figure.chart_text(table), table)
         lines = "".join(f"<dt>{line.capitalize()}</dt><dd>{html.escape(getattr(figure, line))}</dd>" for line in _LINES)
+        lines += f"<dt>Agreement</dt><dd>{html.escape(agreement_told(figure, table))}</dd>"
 
         def show() -> str:
             self.table = table

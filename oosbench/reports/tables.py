@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from ..sweeps import METRICS
@@ -34,8 +35,19 @@ WORTH: Columns = (
     ("net_cycles", "net cycles", "{:,.0f}"),
     ("net_cycles_low", "low", "{:,.0f}"),
     ("net_cycles_high", "high", "{:,.0f}"),
+    ("net_cycles_worst", "worst", "{:,.0f}"),
+    ("net_cycles_best", "best", "{:,.0f}"),
     ("net_us", "net µs", "{:,.0f}"),
     ("share", "of all", "{:.1%}"),
+)
+DECIDES: Columns = (
+    ("about", "price", "{}"),
+    ("events", "fewer with the snapshot", "{:,}"),
+    ("cycles", "cycles", "{:,.4g}"),
+    ("explains", "of the variance", "{:.0%}"),
+    ("flips_at", "nothing saved at", "{:,.4g}"),
+    ("within", "within its range", "{}"),
+    ("trust", "trust", "{}"),
 )
 DIRTY: Columns = (
     ("trace", "trace", "{}"),
@@ -76,6 +88,7 @@ TIMES: Columns = (
     ("ns", "ns", "{:.2f}"),
     ("low", "low", "{:.2f}"),
     ("high", "high", "{:.2f}"),
+    ("c_ns", "in C, ns", "{:.2f}"),
     ("original_ns", "original C, ns", "{:.2f}"),
 )
 PIECES: Columns = (
@@ -121,11 +134,13 @@ def columns_of(table: pd.DataFrame) -> Columns:
 
 def readable(table: pd.DataFrame, columns: Columns = HEADLINE) -> pd.DataFrame:
     """Return a table with column names and numbers as people read them; columns it does not have are left out."""
-    shown = {
-        label: [style.format(value) if pd.notna(value) else "–" for value in table[name]]
-        for name, label, style in columns
-        if name in table
-    }
+
+    def told(value: object, style: str) -> str:
+        if pd.isna(value):
+            return "–"
+        return ("yes" if value else "no") if isinstance(value, bool | np.bool_) else style.format(value)
+
+    shown = {label: [told(x, style) for x in table[name]] for name, label, style in columns if name in table}
     return pd.DataFrame(shown)
 
 

@@ -15,7 +15,7 @@ from ..recordings import Recording, open_source, open_trace
 from ..traces import Trace
 from .ideal import ideal
 from .kvm import kvm
-from .nested import NATIVE, WORST, misses, nested
+from .nested import WORST, misses, nested
 
 #: The systems that are presets of the machine, oldest first; behind them what no system has.
 SHADOWS = (
@@ -59,18 +59,14 @@ def tallies(
     def told(label: str) -> Callable[[int, int], None] | None:
         return None if progress is None else lambda done, total: progress(f"{trace.name} · {label}", done, total)
 
-    def with_walks(one: Tally) -> Tally:
-        one.events["walk_reference"] = round(NATIVE * touches)
-        return one
-
     for name in SHADOWS:
         reference = name == "oos-snapshot"
         result = Machine(trace, preset(name), keep_outcomes=reference).run(told(name), cancelled)
-        yield with_walks(tally(result))
+        yield tally(result)
         if reference:
-            least = with_walks(ideal(result))
+            least = ideal(result)
     if trace.levels == 4:
-        yield with_walks(kvm(trace, told("kvm"), cancelled))
+        yield kvm(trace, told("kvm"), cancelled)
     yield nested(trace, touches)
     yield nested(trace, touches, WORST, "nested, no walk cache")
     yield least
@@ -97,8 +93,9 @@ def rivals(
     -------
     DataFrame
         One row per system: `recording`, `system`, `processor`; counted: `vm_exits`, `emulated` (instructions), `copied`
-        (pages), `compared` (entries, or lines), `derived` (entries); in all: `cycles`, `us`, `times_least` (over the
-        ideal's cycles); then the cycles of each category, named as in `oosbench.costs.primitives.CATEGORIES`.
+        (pages), `compared` (entries, or lines), `derived` (entries); in all: `cycles`, as `oosbench.costs.worth` counts
+        them, `us`, `times_least` (over the ideal's cycles); then the cycles of each category, named as in
+        `oosbench.costs.primitives.CATEGORIES`.
 
     Raises
     ------

@@ -2,12 +2,12 @@
 
 Modelled: no exit for a page table, a CR3 load, an INVLPG or a fault of the guest; each TLB miss walks in two
 dimensions, 24 memory references at worst for four levels on four, 4.4 on average with walk caches, where a walk of one
-dimension takes 4 and 1.5 (Park et al., ASPLOS 2022).
+dimension takes 4 and 1.5 (Park et al., ASPLOS 2022). It is charged for what its walks take beyond those of one
+dimension: these a machine without a hypervisor makes too, and so does one that shadows.
 
 Abstracted: faults of the hypervisor's own tables, which are built once. TLB misses are the recording's first touches of
 a page since the last flush, *unthinned*: those of a TLB without end, so a lower bound. For a trace that is no recording
-its accesses are all there is. Systems that shadow miss as often, and their walks are of one dimension; so that they can
-be compared, each of them is charged for its own.
+its accesses are all there is.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def nested(trace: Trace, touches: int, references: float = TWO_DIMENSIONAL, name
     touches : int
         TLB misses, from `misses`.
     references : float
-        Memory references each takes.
+        Memory references that each takes.
     name : str
     """
-    return Tally.of(trace, name, {"walk_reference": round(references * touches)})
+    return Tally.of(trace, name, {"walk_reference": round((references - NATIVE) * touches)})

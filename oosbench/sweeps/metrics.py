@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..costs import Processor, processor
-from ..costs.primitives import EVENTS
+from ..costs.primitives import counted
 from ..errors import DesignError
 from ..presets import DEFAULT, axes, preset
 
@@ -43,11 +43,8 @@ def _dirty_ratio(frame: pd.DataFrame, of: Processor) -> pd.Series:
 
 
 def _cycles(frame: pd.DataFrame, of: Processor) -> pd.Series:
-    total = pd.Series(0.0, frame.index)
-    for name, event in EVENTS.items():
-        if event.count is not None:
-            total += event.count(frame, frame.vcpus) * of.vector([name])[0]
-    return total
+    happened = pd.DataFrame(counted(frame, frame.vcpus))
+    return happened @ of.vector(happened.columns)
 
 
 def _saved(frame: pd.DataFrame, of: Processor) -> pd.Series:

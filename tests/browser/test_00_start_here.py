@@ -24,7 +24,7 @@ def test_start_here(notebook, tmp_path):
     assert "6 runs, 351,165 events" in wait_for_status(panel, "^Done")
     assert panel.get_by_role("cell", name="121,431").count() == 3
     bars = panel.get_by_role("img", name=re.compile("^Bar chart: .*gcc 12.5%, sqlite 14.8%"))
-    dots = panel.get_by_role("img", name=re.compile("^Dot chart: .*oos-snapshot-untrusted 121,431"))
+    dots = panel.get_by_role("img", name=re.compile("^Dot chart: .*oos-fixups 121,431"))
     for picture in (bars, dots):
         picture.scroll_into_view_if_needed()
         assert picture.bounding_box()["width"] > 600

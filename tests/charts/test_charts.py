@@ -67,13 +67,13 @@ def test_the_bars_are_the_ratios(table):
 def test_the_markers_are_the_propagations(table):
     (axes,) = charts.resync_work(table).axes
     drawn = {part.get_label(): part.get_offsets()[:, 0].tolist() for part in axes.collections}
-    assert drawn == {"oos-snapshot": [15179, 2257], "oos-snapshot-untrusted": [121431, 15274]}
+    assert drawn == {"oos-fixups": [121431, 15274], "oos-snapshot": [15179, 2257]}
     assert "× 8.0" in [text.get_text() for text in axes.texts]
 
 
 def test_the_texts_say_what_is_drawn(table):
     assert charts.dirty_ratio_text(table).endswith("were dirty: gcc 12.5%, sqlite 14.8%.")
-    assert "gcc: oos-snapshot 15,179, oos-snapshot-untrusted 121,431;" in charts.resync_work_text(table)
+    assert "gcc: oos-fixups 121,431, oos-snapshot 15,179;" in charts.resync_work_text(table)
     nothing = table[table.preset == "emulate"]
     assert charts.dirty_ratio_text(nothing).endswith("no data.")
     assert charts.resync_work_text(nothing).endswith("No data.")

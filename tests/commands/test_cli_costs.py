@@ -5,15 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from oosbench import recordings
 from oosbench.__main__ import main as run
-
-PUBLISHED = pd.read_csv(recordings.data_folder() / "published_numbers.csv", index_col="id")
-README = Path(__file__).parents[2] / "README.md"
-PRICES = pd.read_csv(recordings.data_folder() / "prices.csv", keep_default_na=False)
+from oosbench.costs import processor, write_processor
 
 
 def test_worth_prints_the_answer_and_leaves_rows(tmp_path, capsys):
@@ -24,6 +19,18 @@ def test_worth_prints_the_answer_and_leaves_rows(tmp_path, capsys):
     wanted = "recording compared dirty snapshot_copies propagations_avoided net_cycles net_cycles_low net_cycles_high"
     assert set(wanted.split()) | {"processor"} <= set(row)
     assert row["net_cycles_low"] < row["net_cycles"] < row["net_cycles_high"]
+    assert row["net_cycles_worst"] < row["net_cycles_low"]
+    assert row["net_cycles_high"] < row["net_cycles_best"]
+
+
+def test_a_calibration_is_kept_and_used(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_processor(processor("Haswell"), "mine.json", "my own")
+    assert run(["worth", "sqlite", "--processor", "./mine.json"]) == 0
+    assert "at the prices of my own, as stated" in capsys.readouterr().out
+    Path("mine.json").write_text("{}")
+    assert run(["worth", "sqlite", "--processor", "./mine.json"]) == 2
+    assert "mine.json: is no processor that 'calibrate --save' wrote" in capsys.readouterr().err
 
 
 def test_rivals_prints_a_table(capsys):

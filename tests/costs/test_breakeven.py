@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from oosbench import charts, recordings
+from oosbench import charts
 from oosbench.costs import processor, worth
 from oosbench.costs.breakeven import (
     Episode,
@@ -21,9 +20,7 @@ from oosbench.costs.breakeven import (
     terms,
 )
 
-PUBLISHED = pd.read_csv(recordings.data_folder() / "published_numbers.csv", index_col="id")
 README = Path(__file__).parents[2] / "README.md"
-PRICES = pd.read_csv(recordings.data_folder() / "prices.csv", keep_default_na=False)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,20 @@ def test_prices_that_quote_a_published_number_are_that_number():
         assert float(row.cycles) == float(PUBLISHED.value[row.published])
 
 
+def test_a_price_without_a_source_was_looked_for():
+    searches = pd.read_csv(recordings.data_folder() / "price_searches.csv", index_col="event")
+    assert set(searches.index) == set(PRICES.event[PRICES.trust == "none"])
+    assert searches.notna().all(axis=None)
+    assert len(PRICES[PRICES.trust == "none"]) == 30
+
+
+def test_prices_of_reads_and_locked_instructions_hold_what_was_published():
+    derived = PRICES[PRICES.published.isin(["cost-18", "cost-19", "cost-20"])]
+    assert len(derived) == 14
+    for row in derived.itertuples():
+        assert float(row.low) <= float(PUBLISHED.value[row.published]) <= float(row.high), row.event
+
+
 def test_exits_of_later_processors_are_derived_from_the_mean_ratio():
     def value(number: int) -> float:
         return float(PUBLISHED.value[f"exit-{number:02d}"])

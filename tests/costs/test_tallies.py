@@ -7,16 +7,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from oosbench import Machine, open_trace, recordings
+from oosbench import Machine, open_trace
 from oosbench.costs import WITH, Tally, cost, processor, tally
 from oosbench.costs.primitives import CATEGORIES, EVENTS, same_guest
 from oosbench.costs.worth import net
 from oosbench.errors import CostError
 from oosbench.shadow import counters as ctr
 
-PUBLISHED = pd.read_csv(recordings.data_folder() / "published_numbers.csv", index_col="id")
 README = Path(__file__).parents[2] / "README.md"
-PRICES = pd.read_csv(recordings.data_folder() / "prices.csv", keep_default_na=False)
 
 
 def test_events_read_counters_that_are_there():

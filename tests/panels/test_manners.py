@@ -66,7 +66,7 @@ def test_the_line_follows_the_controls():
     assert panel.code() == 'ComparePanel(["gcc"])'
     panel.presets["emulate"].value = False
     panel.recordings.value = ("redis",)
-    assert panel.code() == 'ComparePanel(["redis"], presets=["oos-snapshot", "oos-snapshot-untrusted"])'
+    assert panel.code() == 'ComparePanel(["redis"], presets=["oos-fixups", "oos-snapshot"])'
     assert html.escape(panel.code()) in panel.line.value
     panel = CostPanel()
     panel.prices["p2m_lookup"].value = 99

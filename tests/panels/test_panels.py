@@ -32,7 +32,7 @@ def test_a_run_fills_table_and_charts(panel):
     assert not panel.cancel.disabled
     assert panel.wait(60)
     assert panel.status.value.startswith("Done: 3 runs, 71,712 events in ")
-    assert panel.table.propagated.tolist() == [0, 2257, 15274]
+    assert panel.table.propagated.tolist() == [0, 15274, 2257]
     assert "<td>15,274</td>" in panel._table.value
     assert 'alt="Bar chart: ' in panel._dirty.value
     assert 'alt="Dot chart: ' in panel._work_done.value
