@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import pandas as pd
@@ -140,15 +140,25 @@ class Tally:
         Preset or rival.
     events : Series of int
         Every name of `EVENTS`, in that order.
+    own : mapping of str to int
+        What the system counts under names of its own.
     """
 
     trace: str
     guest: str
     system: str
     events: pd.Series
+    own: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, trace: Trace, system: str, counts: Mapping[str, int], guest: str | None = None) -> Tally:
+    def of(
+        cls,
+        trace: Trace,
+        system: str,
+        counts: Mapping[str, int],
+        guest: str | None = None,
+        own: Mapping[str, int] | None = None,
+    ) -> Tally:
         """Return the tally of these counts; events that are not named did not happen.
 
         Raises
@@ -160,7 +170,7 @@ class Tally:
         if unknown:
             raise CostError(f"{system}: no event is called {', '.join(unknown)}; there are {', '.join(EVENTS)}")
         events = pd.Series({name: int(counts.get(name, 0)) for name in EVENTS}, name=system)
-        return cls(trace.name, guest or fingerprint(trace), system, events)
+        return cls(trace.name, guest or fingerprint(trace), system, events, own or {})
 
 
 def fingerprint(trace: Trace) -> str:

@@ -95,7 +95,7 @@ def rivals(
         One row per system: `recording`, `system`, `processor`; counted: `vm_exits`, `emulated` (instructions), `copied`
         (pages), `compared` (entries, or lines), `derived` (entries); in all: `cycles`, as `oosbench.costs.worth` counts
         them, `us`, `times_least` (over the ideal's cycles); then the cycles of each category, named as in
-        `oosbench.costs.primitives.CATEGORIES`.
+        `oosbench.costs.primitives.CATEGORIES`; and `counts`, what the system counts under names of its own, or None.
 
     Raises
     ------
@@ -122,7 +122,8 @@ def rivals(
                 "us": float(table.us["total"]),
             }
             | {category: float(table.cycles[category]) for category in CATEGORIES}
+            | {"counts": dict(one.own) or None}
         )
     frame = pd.DataFrame(rows)
-    frame.insert(len(rows[0]) - len(CATEGORIES), "times_least", frame.cycles / frame.cycles.iloc[-1])
+    frame.insert(frame.columns.get_loc("us") + 1, "times_least", frame.cycles / frame.cycles.iloc[-1])
     return frame

@@ -14,9 +14,10 @@ from ...compiled import jit
 from ...x86 import RW, frame_of
 from . import counted as n
 
-#: A shadow page: `unsync_children` counts its marked entries, `floods` writes to its table without use between.
+#: A shadow page: `access` has the rights that the walk down to it leaves, `unsync_children` counts its marked entries,
+#: `floods` writes to its table without use between.
 PAGE = np.dtype(
-    [(name, np.int64) for name in "used gfn level direct unsync unsync_children floods after parents".split()]
+    [(name, np.int64) for name in "used gfn level direct access unsync unsync_children floods after parents".split()]
 )
 
 
@@ -44,6 +45,8 @@ class Kvm(NamedTuple):
         Shadow pages of a frame above level 1.
     roots : int64[vcpus]
         The root that is loaded.
+    previous : int64[vcpus, 3]
+        Roots that were loaded before it, the latest first; 0 for none.
     counted : int64[len(NAMES)]
     pool : int64[2]
         The next page that was never used, the first that is free again.
@@ -67,6 +70,7 @@ class Kvm(NamedTuple):
     direct: np.ndarray
     upper: np.ndarray
     roots: np.ndarray
+    previous: np.ndarray
     counted: np.ndarray
     pool: np.ndarray
 
@@ -127,7 +131,7 @@ def unlink(k, page, index):
 
 @jit
 def link(k, page, index, child, rights):
-    """Let an upper entry point to `child`, which is in sync and so is all below it."""
+    """Let an upper entry point to `child`."""
     old = k.entries[page, index]
     if old != 0 and frame_of(old) == child:
         if old != (child << 12 | rights):
@@ -159,18 +163,18 @@ def write_protect(k, gfn):
 
 
 @jit
-def find(k, gfn, level, direct):
+def find(k, gfn, level, direct, access):
     """Return the shadow page of a frame at `level`, or of the large page that begins there; 0 if there is none."""
     k.counted[n.hash_lookup] += 1
     page = k.direct[gfn] if direct else k.shadows[gfn]
-    while page != 0 and k.pages[page].level != level:
+    while page != 0 and (k.pages[page].level != level or k.pages[page].access != access):
         k.counted[n.hash_chain_step] += 1
         page = k.pages[page].after
     return page
 
 
 @jit
-def new_page(k, gfn, level, direct):
+def new_page(k, gfn, level, direct, access):
     """Return a new, empty shadow page; 0 if the pool is full."""
     page = k.pool[1]
     if page != 0:
@@ -181,7 +185,7 @@ def new_page(k, gfn, level, direct):
     else:
         return 0
     p = k.pages[page]
-    p.used, p.gfn, p.level, p.direct = 1, gfn, level, direct
+    p.used, p.gfn, p.level, p.direct, p.access = 1, gfn, level, direct, access
     p.unsync = p.unsync_children = p.floods = p.parents = 0
     if direct:
         p.after = k.direct[gfn]
@@ -215,10 +219,17 @@ def empty(k, page):
 def zap(k, page):
     """Throw a page out. A root that is loaded is only emptied; what hung below is kept, to be found again."""
     empty(k, page)
-    for v in range(len(k.roots)):
-        if k.roots[v] == page:
-            return
+    k.counted[n.zapped] += 1
     p = k.pages[page]
+    if p.level == 4:
+        for v in range(len(k.roots)):
+            if k.roots[v] == page:
+                return
+            for i in range(len(k.previous[v])):
+                if k.previous[v, i] == page:
+                    # It is held, and zapped once more when it is let go of.
+                    k.previous[v, i] = 0
+                    k.counted[n.zapped] += 1
     while p.parents != 0:
         unlink(k, p.parents >> 9, p.parents & 511)
     first = k.direct if p.direct else k.shadows
@@ -242,6 +253,7 @@ def zap(k, page):
 def zap_all(k):
     """Throw everything out, loaded roots too: `roots` must be looked up again."""
     k.roots[:] = 0
+    k.previous[:] = 0
     for page in range(1, k.pool[0]):
         if k.pages[page].used:
             zap(k, page)

@@ -21,17 +21,22 @@ from ...traces import Trace
 from ...traces.events import ACCESS, BLOW, CR3, INVLPG, NX, P2M, POKE, PSE, WP, WRITE, WRITEHL
 from ...x86 import PFEC_I, PFEC_W, frame_of
 from . import counted as n
-from .counted import NAMES
-from .fault import DEVICE, EMULATED, GUEST, emulate, fault, invlpg, load_root, rebuild, walk
+from .counted import NAMES, OWN
+from .fault import DEVICE, EMULATED, GUEST, emulate, fault, invlpg, load_root, rebuild, unprotect, walk
 from .pages import PAGE, Kvm
 
 _PAGES = 8192
 _TRIES = 8
+# The roots of kernel and user of an isolated process lie side by side; entry and exit read CR3 before they load it.
+_ISOLATED = 0x1000
 
 
 @jit
-def _access(k, v, va, wanted, value, length):
-    """Do an access with the faults it takes, and its store if `length` is not 0; return (outcome, place)."""
+def _access(k, v, va, wanted, value, length, clears=False):
+    """Do an access with the faults it takes, and its store if `length` is not 0; return (outcome, place).
+
+    `clears` if the store is that of an instruction which clears pages.
+    """
     if not k.vcpus[v].paged:
         frame, kind = p2m(k, va >> 12) if va >= 0 else (INVALID, MMIO_DM)
         if frame == INVALID or (length and kind == RAM_RO):
@@ -53,6 +58,9 @@ def _access(k, v, va, wanted, value, length):
             return MMIO, np.int64(0)
         if outcome == EMULATED:
             gfn, offset = frame_of(k.walk[0].l1e), va & 4095
+            if clears and k.shadows[gfn] != 0:
+                unprotect(k, gfn)
+                continue
             if length:
                 emulate(k, gfn, offset, value, length)
                 return EMUL, np.int64(0)
@@ -60,6 +68,22 @@ def _access(k, v, va, wanted, value, length):
             emulate(k, gfn, offset & ~7, k.memory[gfn, offset >> 3], np.int64(8))
             return OK, gfn << 12 | offset
     return STUCK, np.int64(0)
+
+
+@jit
+def _clears(events, row):
+    """Say whether a store begins the clearing of a page: three words of zero from its start on, as `convert` has them.
+
+    Linux does that with ``rep stos``. A trace does not say which instruction stored.
+    """
+    first = events[row]
+    if row + 2 >= len(events) or first.address & 4095 or first.value or first.width != 8:
+        return False
+    for k in (1, 2):
+        event = events[row + k]
+        if event.op != WRITE or event.value or event.vcpu != first.vcpu or event.address != first.address + 8 * k:
+            return False
+    return True
 
 
 @entry
@@ -78,7 +102,9 @@ def run(k, events, results, start, stop):
             if outcome == OK and event.access & (PFEC_W | PFEC_I) == 0 and place & 7 == 0:
                 value = k.memory[place >> 12, (place & 4095) >> 3]
         elif op == WRITE:
-            outcome, place = _access(k, v, event.address, np.int64(event.access), event.value, width)
+            outcome, place = _access(
+                k, v, event.address, np.int64(event.access), event.value, width, _clears(events, i)
+            )
         elif op == WRITEHL:
             outcome, place = _access(k, v, event.address + 4, PFEC_W, event.value >> 32, 4)
             if outcome == OK or outcome == EMUL:
@@ -87,6 +113,8 @@ def run(k, events, results, start, stop):
         elif op == CR3:
             k.counted[n.vmexit_cr3] += 1
             k.counted[n.lock_acquire] += 1
+            if event.address ^ vcpu.cr3 == _ISOLATED:
+                k.counted[n.cr3_reads] += 1
             vcpu.guest_root = event.address >> 12
             vcpu.cr3 = event.address
             if not vcpu.paged:
@@ -140,6 +168,7 @@ def new_kvm(trace: Trace, pages: int = _PAGES) -> Kvm:
         direct=np.zeros(trace.guest_pages + 512, np.int64),
         upper=np.zeros(trace.guest_pages + 1, np.int64),
         roots=np.zeros(trace.vcpus, np.int64),
+        previous=np.zeros((trace.vcpus, 3), np.int64),
         counted=np.zeros(len(NAMES), np.int64),
         pool=np.array([1, 0]),
     )
@@ -171,6 +200,12 @@ def replay(
     return k, results
 
 
+def own_counts(k: Kvm) -> dict[str, int]:
+    """Return what was counted under KVM's own names (`counted.OWN`)."""
+    counted = dict(zip(NAMES, k.counted.tolist(), strict=True)) | {"fault_guest": int(k.counters[ctr.fault_guest])}
+    return {name: counted[place] for name, place in OWN.items()}
+
+
 def kvm(
     trace: Trace,
     progress: Callable[[int, int], None] | None = None,
@@ -181,10 +216,11 @@ def kvm(
     counted = dict(zip(NAMES, k.counted.tolist(), strict=True))
     counts = {name: count for name, count in counted.items() if name in EVENTS}
     counts |= {
+        "vmexit_cr": counted["vmexit_cr"] + counted["cr3_reads"],
         "guest_walk": k.counters[ctr.shadow_guest_walk],
         "guest_walk_step": k.counters[ctr.guest_walk_step],
         "ad_update": k.counters[ctr.ad_update],
         "p2m_lookup": k.counters[ctr.p2m_lookup],
         "ipi": counted["tlb_flush_domain"] * (trace.vcpus - 1),
     }
-    return Tally.of(trace, "kvm", counts)
+    return Tally.of(trace, "kvm", counts, own=own_counts(k))

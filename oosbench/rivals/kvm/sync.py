@@ -32,23 +32,49 @@ def leaf_for(k, v, entry, may_unsync):
     new = made
     if kind == RAM_RO:
         new &= ~RW
-    if new & RW and k.shadows[gfn] != 0 and not (may_unsync and unsync(k, gfn)):
+    if new & RW and k.shadows[gfn] != 0 and not (unsync(k, gfn) if may_unsync else is_unsync(k, gfn)):
         new &= ~RW
     return new, made
+
+
+@jit
+def _is_news(k, page, index):
+    """Mark an upper entry; say whether its page had none before."""
+    if k.marked[page, index]:
+        return False
+    k.counted[n.unsync_mark] += 1
+    k.marked[page, index] = True
+    k.pages[page].unsync_children += 1
+    return k.pages[page].unsync_children == 1
 
 
 @jit
 def _mark_parents(k, page):
     at = k.pages[page].parents
     while at != 0:
-        parent, index = at >> 9, at & 511
-        if not k.marked[parent, index]:
-            k.counted[n.unsync_mark] += 1
-            k.marked[parent, index] = True
-            k.pages[parent].unsync_children += 1
-            if k.pages[parent].unsync_children == 1:
-                _mark_parents(k, parent)
+        if _is_news(k, at >> 9, at & 511):
+            _mark_parents(k, at >> 9)
         at = k.after[at]
+
+
+@jit
+def mark(k, page, index):
+    """Tell an upper entry, and all that lead to it, that there is a page out of sync below."""
+    if _is_news(k, page, index):
+        _mark_parents(k, page)
+
+
+@jit
+def is_unsync(k, gfn):
+    """Say whether all shadow pages of a table are out of sync already."""
+    if k.upper[gfn] > 0:
+        return False
+    page = k.shadows[gfn]
+    while page != 0:
+        if not k.pages[page].unsync:
+            return False
+        page = k.pages[page].after
+    return True
 
 
 @jit
@@ -68,11 +94,18 @@ def unsync(k, gfn):
 
 @jit
 def sync_page(k, v, page):
-    """Bring one leaf page back: write-protect its table, then look at each guest entry that is shadowed."""
-    p = k.pages[page]
-    if write_protect(k, p.gfn):
+    """Bring one leaf page back for good: write-protect its table, then compare it."""
+    if write_protect(k, k.pages[page].gfn):
         k.counted[n.tlb_flush_domain] += 1
-    p.unsync = 0
+    k.pages[page].unsync = 0
+    compare_page(k, v, page)
+
+
+@jit
+def compare_page(k, v, page):
+    """Look at each guest entry that is shadowed. By itself it leaves the page out of sync, and its table writable."""
+    p = k.pages[page]
+    k.counted[n.synced] += 1
     k.counted[n.resync_entries_tested] += 512
     dropped = False
     for index in range(512):
