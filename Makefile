@@ -22,7 +22,7 @@ figures: setup-base
 	$(PY) -m oosbench compare --out $(OUT)
 
 lab: setup-lab
-	$(PY) -m oosbench warm
+	@$(PY) -m oosbench warm >/dev/null 2>&1 &  # a notebook waits for no more of it than it needs
 	$(PY) -m jupyterlab notebooks/00_start_here.ipynb $(LABFLAGS)
 
 test: setup-test

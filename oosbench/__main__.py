@@ -51,7 +51,7 @@ def _complain(message: str, code: int) -> int:
 @contextmanager
 def _compile_bar() -> Iterator[None]:
     """Show a bar while functions are compiled, which happens once for each version."""
-    what = "oosbench: compiling, once (a minute and a half for all of it)"
+    what = "oosbench: compiling, once (half a minute for all of it)"
     bar: list[tqdm] = []
 
     def progress(done: int, total: int) -> None:
