@@ -60,13 +60,13 @@ class Kept:
 
     def load_overload(self, signature, target):
         """Return the compiled function for a signature, None if it is for the caller to compile and save."""
-        target.refresh()
         path = self._path(signature, target.codegen())
         code = _read(path)
         if code is None:
             self._wait()
             code = _read(path)
         if code is None:
+            target.refresh()
             return None
         self._let_go()
         return CompileResult._rebuild(target, *pickle.loads(code))

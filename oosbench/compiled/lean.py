@@ -7,9 +7,16 @@ literal values, array expressions, and for functions that are to be inlined befo
 And whole numbers are added, compared and shifted ten thousand times over. Each time Numba would ask a dozen templates,
 of strings, sets, tuples and dates too, whether the operation is theirs. `remember_types` asks once for each pair of
 types.
+
+A fifth of what then remains goes to Python's search for garbage among millions of objects that are all in use;
+`without_collecting` leaves it till afterwards.
 """
 
 from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from numba.core import typed_passes, types, untyped_passes
 from numba.core.compiler_machinery import PassManager
@@ -39,6 +46,19 @@ def passes(state) -> PassManager:
         manager.add_pass(step, step.__name__)
     manager.finalize()
     return manager
+
+
+@contextmanager
+def without_collecting() -> Iterator[None]:
+    """Let no garbage be looked for while the block lasts."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def remember_types() -> None:

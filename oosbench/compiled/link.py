@@ -99,7 +99,8 @@ def pipelines():
                 if state["library"] is None:
                     state["library"] = library_class(state.targetctx.codegen(), state.func_id.func_qualname)
                     state["library"].enable_object_caching()
-                return super()._compile_core()
+                with lean.without_collecting():
+                    return super()._compile_core()
 
         return {"pipeline_class": Pipeline}
 
