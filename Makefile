@@ -1,6 +1,7 @@
 # make figures   the main job: bundled recordings through the presets; tables and charts under results/
 # make lab       open the workbench in JupyterLab
-# make test      run every test
+# make test      run what every change needs, on all processors (a few minutes)
+# make test-all  run the rest: every preset on every guest, plain Python, the recorder, a real browser
 # make mutants   break the project in one place at a time, and see the tests notice (an hour)
 #
 # Each sets up what it needs in .venv first. Inside an active conda or virtual environment: make lab PY=python
@@ -8,21 +9,29 @@ PYTHON ?= python3
 PY     ?= .venv/bin/python
 OUT    ?= results
 
+# As many tests at once as there are processors; those of one group (which measure time, end processes, or share what
+# takes a while to make) one after the other.
+pytest  = $(PY) -m pytest --numprocesses logical --maxprocesses 8 --dist loadgroup
+
 own     = $(filter .venv/%,$(PY))
 install = $(PY) -m pip install --quiet --disable-pip-version-check $(if $(own),--constraint constraints.txt) --editable
 
-.PHONY: figures lab test mutants setup-base setup-lab setup-test clean
+.PHONY: figures lab test test-all mutants setup-base setup-lab setup-test clean
 
 figures: setup-base
 	$(PY) -m oosbench compare --out $(OUT)
 
 lab: setup-lab
-	$(PY) -m oosbench warm
+	@$(PY) -m oosbench warm >/dev/null 2>&1 &  # a notebook waits for no more of it than it needs
 	$(PY) -m jupyterlab notebooks/00_start_here.ipynb $(LABFLAGS)
 
 test: setup-test
 	$(PY) -m oosbench warm
-	$(PY) -m pytest $(PYTESTFLAGS)
+	$(pytest) -m "not slow" $(PYTESTFLAGS)
+
+test-all: setup-test
+	$(PY) -m oosbench warm
+	$(pytest) -m slow $(PYTESTFLAGS)
 
 mutants: setup-test
 	$(PY) -m tests.mutants $(MUTANTS)

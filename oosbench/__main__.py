@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-from tqdm import tqdm
+from contextlib import contextmanager, nullcontext
 
 from ._version import __version__
-from .commands import costs, figures, machines, record, speed, studies, sweep, traces
-from .compiled import Compiling
+from .commands import COMMANDS
 from .errors import BadInput
 from .shadow.crash import Crash
 
@@ -24,9 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     0 done, 2 bad input or usage, 3 the original would have crashed, 130 interrupted.
     """
-    options = _parser().parse_args(arguments)
+    options = _parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
     try:
-        with _compile_bar():
+        with _compile_bar() if options.compiles else nullcontext():
             options.command(options)
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
@@ -51,7 +49,11 @@ def _complain(message: str, code: int) -> int:
 @contextmanager
 def _compile_bar() -> Iterator[None]:
     """Show a bar while functions are compiled, which happens once for each version."""
-    what = "oosbench: compiling, once (a minute and a half for all of it)"
+    from tqdm import tqdm
+
+    from .compiled import Compiling
+
+    what = "oosbench: compiling, once (half a minute for all of it)"
     bar: list[tqdm] = []
 
     def progress(done: int, total: int) -> None:
@@ -69,18 +71,20 @@ def _compile_bar() -> Iterator[None]:
                 shown.close()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: list[str]) -> argparse.ArgumentParser:
+    """Return a parser for a command line: of the command that it begins with, else of all."""
     parser = argparse.ArgumentParser("oosbench", description="Xen's snapshotting out-of-sync shadow MMU, on a bench.")
     parser.add_argument("--version", action="version", version=f"oosbench {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, do: Callable[[argparse.Namespace], None], about: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=about, description=about)
-        sub.set_defaults(command=do)
+        sub.set_defaults(command=do, compiles=True)
         return sub
 
-    for group in (machines, traces, record, studies, sweep, costs, figures, speed):
-        group.add(command)
+    if words[:1] != ["--version"]:
+        for file in [file for file, names in COMMANDS.items() if words[:1] and words[0] in names] or COMMANDS:
+            importlib.import_module(f".commands.{file}", __package__).add(command)
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Fixtures and the tally of comparisons with the original code."""
+"""Fixtures and the tally of comparisons with the original code, which several processes may make."""
 
 from __future__ import annotations
 
@@ -29,6 +29,17 @@ def pytest_collection_modifyitems(items):
         return max(last.index(name) + 1 if name in last else 0 for name in names)
 
     items.sort(key=rank)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Add what a process that ran tests has compared."""
+    _made.update(getattr(node, "workeroutput", {}).get("compared", {}))
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["compared"] = dict(_made)
 
 
 def pytest_terminal_summary(terminalreporter):

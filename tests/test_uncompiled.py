@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_everything_in_the_folder_passes_without_the_compiler():
     folder = Path(__file__).parent / "uncompiled"
     done = subprocess.run(

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from . import golden
 
 CODE = """
@@ -25,6 +27,7 @@ print(first, len(told) - first, told[:1] + told[first - 1 : first])
 """
 
 
+@pytest.mark.slow
 def test_everything_is_compiled_ahead_and_progress_is_told(tmp_path):
     code = CODE.format(trace=str(golden.TRACES / "stress32.trace.gz"))
     environment = os.environ | {"OOSBENCH_CACHE": str(tmp_path)}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
@@ -11,7 +11,7 @@ WIDTH = 7.2  # inches: 691 pixels at 96 dpi, which fits a page of 760
 _ROW = 0.42  # inches a row of a chart takes
 
 # The colours of seaborn's colour-blind palette that stand out against white by 3:1 or more.
-PALETTE = [sns.color_palette("colorblind")[i] for i in (0, 3, 2, 4, 7)]
+PALETTE = [to_rgb(colour) for colour in ("#0173b2", "#d55e00", "#029e73", "#cc78bc", "#949494")]
 MARKERS = "osD^v"
 INK, FAINT = "#333333", "#d0d0d0"
 # Those of the page that a chart stands in, dark or light; for what is drawn as SVG by hand.

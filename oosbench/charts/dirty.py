@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullLocator
@@ -16,7 +15,6 @@ _LINES = ("-", "--", "-.", ":")
 _LEGEND = {"frameon": False, "fontsize": 9.5, "handlelength": 3}
 _HATCHES = ("", "..", "//", "xx")
 _COLOURS = (FAINT, PALETTE[0], PALETTE[2], PALETTE[1])
-_BLUES = sns.light_palette(PALETTE[0], as_cmap=True)
 _MORE = {"age": "events since the table went out of sync", "writes": "stores that it took without an exit"}
 
 
@@ -152,6 +150,9 @@ def dirty_runs(passes: pd.DataFrame) -> Figure:
     passes : DataFrame
         From `oosbench.machine.dirty.chosen`.
     """
+    import seaborn as sns  # for this chart alone
+
+    blues = sns.light_palette(PALETTE[0], as_cmap=True)
     counts = structure(passes)
     parts = list(counts.groupby("trace", sort=False))
     top, side = (int(counts[of].max()) if len(counts) else 0 for of in ("dirty", "runs"))
@@ -167,7 +168,7 @@ def dirty_runs(passes: pd.DataFrame) -> Figure:
         shown = np.log(grid.astype(float))  # a few cells hold nearly all
         told = grid.map(lambda n: "" if np.isnan(n) else f"{n:,.0f}").to_numpy()
         sns.heatmap(
-            shown, ax=axes, cmap=_BLUES, vmin=-0.7, annot=told, fmt="", annot_kws={"fontsize": 7}, cbar=False,
+            shown, ax=axes, cmap=blues, vmin=-0.7, annot=told, fmt="", annot_kws={"fontsize": 7}, cbar=False,
             xticklabels=[bin_name(k) for k in grid.columns], yticklabels=[bin_name(k) for k in grid.index],
             linewidths=0.5, linecolor=FAINT,
         )  # fmt: skip

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from tqdm import tqdm
 
 from ..output import whole_file
 from ..recordings import DIRECT_MAPS
+from ._command import Command as Command
 
 MACHINE = "a preset, see 'list', and any of its axes as NAME+AXIS=VALUE"
 SOURCE = "a text trace, a recording's .npz, or the name of a bundled recording"
-
-#: Adds a command: its name, what does it, what it is for.
-Command = Callable[[str, Callable[[argparse.Namespace], None], str], argparse.ArgumentParser]
 
 
 def from_recording(sub: argparse.ArgumentParser) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .. import charts
 from ..errors import PublishedError
 from ..figures import FIGURES, NOT_REPRODUCED, agreement_told
 from ..output import whole_file
@@ -15,6 +14,8 @@ from ._options import Command
 
 
 def _published(options: argparse.Namespace) -> None:
+    from .. import charts
+
     names = options.names or list(FIGURES)
     for name in names:
         if name not in FIGURES:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .. import charts
 from ..output import whole_file
 from ..presets import PRESETS
 from ..reports import PASSES, PIECES, SPEED, table_text
@@ -24,6 +23,8 @@ def _bench(options: argparse.Namespace) -> None:
     if options.json is not None:
         write(options.json, [found.to_json()])
     if options.chart is not None:
+        from .. import charts
+
         _draw(charts.speed(found.traces), options.chart)
 
 
@@ -52,6 +53,8 @@ def _growth(options: argparse.Namespace) -> None:
     if options.csv is not None:
         write(options.csv, [found.to_csv(index=False)])
     if options.chart is not None:
+        from .. import charts
+
         _draw(charts.growth(found), options.chart)
 
 
@@ -67,6 +70,8 @@ _GROWTH = (
 
 def _draw(figure, path: str) -> None:
     """Write a chart, as SVG or PNG by the name of the file."""
+    from .. import charts
+
     data = charts.as_svg(figure) if Path(path).suffix == ".svg" else charts.as_png(figure)
     with whole_file(Path(path)) as file:
         file.write(data)

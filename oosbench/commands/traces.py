@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from .. import charts, recordings
 from ..errors import UsageError
-from ..guests import FAMILIES, Workload
-from ..guests import OPTIONS as KERNEL_OPTIONS
+from ..guests import Workload
 from ..guests.generate import EVENTS
 from ..output import whole_file
-from ..presets import DEFAULT, PRESETS
 from ..recordings import open_trace
 from ..traces import MAX_VCPUS
 from ..x86 import LEVELS
@@ -39,6 +34,8 @@ def _describe(options: argparse.Namespace) -> None:
     summary = trace.summary()
     print(summary)
     if options.chart is not None:
+        from .. import charts
+
         figure = charts.glance(trace, summary)
         with whole_file(options.chart) as file:
             file.write(charts.as_svg(figure) if kind == ".svg" else charts.as_png(figure))
@@ -57,42 +54,8 @@ def _generate(options: argparse.Namespace) -> None:
     print(f"{options.out}: {options.events:,} lines of {workload.family.name}", file=sys.stderr)
 
 
-def _catalogue() -> dict[str, list[dict[str, object]]]:
-    """Return what there is, for programs to read."""
-    return {
-        "recordings": [{"name": name, "workload": told} for name, told in recordings.bundled().workload.items()],
-        "guests": [
-            {
-                "name": f.name,
-                "about": f.headline,
-                "levels": list(f.levels),
-                "parameters": {p.name: p.told(f.options) for p in (*f.parameters, *KERNEL_OPTIONS)},
-            }
-            for f in FAMILIES.values()
-        ],
-        "presets": [{"name": p.name, "about": p.about} for p in PRESETS.values()],
-    }
-
-
-def _list(options: argparse.Namespace) -> None:
-    if options.json:
-        print(json.dumps(_catalogue(), indent=2))
-        return
-
-    def section(title: str, lines: Iterable[tuple[str, str]]) -> None:
-        print(title)
-        for name, about in lines:
-            print(f"  {name:<24}{about}")
-
-    section("recordings", recordings.bundled().workload.items())
-    section("guests", ((f.name, f.headline) for f in FAMILIES.values()))
-    section("presets", ((p.name, p.about + (" (default)" if p.name == DEFAULT else "")) for p in PRESETS.values()))
-
-
 def add(command: Command) -> None:
     """Add the commands of this file."""
-    sub = command("list", _list, "list recordings, workload families and presets")
-    sub.add_argument("--json", action="store_true", help="with parameters, for programs to read")
     sub = command("describe", _describe, "say what a guest does to its page tables")
     sub.add_argument("source", metavar="NAME|FILE", help=SOURCE)
     sub.add_argument("--chart", metavar="FILE", help="draw it over time (.svg or .png)")

@@ -3,7 +3,8 @@
 Numba decides whether a cached function is current by looking at the one file the function stands in. A
 change in a file that it *calls into* goes unnoticed, and yesterday's machine code gives yesterday's answers.
 So the cache folder is named by a digest of every compiled source, of the compiler and of the interpreter:
-other sources, other folder. Several versions, and several processes, live side by side.
+other sources, other folder. Several versions, and several processes, live side by side; and a second checkout
+or environment of the same version finds the code of the first (`kept.py`).
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import sys
 from pathlib import Path
 
 import numba
+from numba.core import types
 
 from ..cache import cache_root
+from .kept import Kept
 from .link import TRIED_WITH, pipelines, tried
 
 PACKAGE = Path(__file__).parents[1]
@@ -55,7 +58,7 @@ def source_digest(package: Path = PACKAGE) -> str:
 
 def digest(package: Path = PACKAGE) -> str:
     """Return 16 hex digits that change when a compiled source, Numba or Python changes."""
-    made_by = f"{source_digest(package)} {numba.__version__} {platform.python_version()}"
+    made_by = f"{package.name} {source_digest(package)} {numba.__version__} {platform.python_version()}"
     return hashlib.sha256(made_by.encode()).hexdigest()[:16]
 
 
@@ -73,6 +76,7 @@ _OPTIONS = {"error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
 
 
 _functions: list[str] = []
+_kept: list[Kept] = []
 
 
 def compiled_functions() -> int:
@@ -83,19 +87,35 @@ def compiled_functions() -> int:
 def jit(function):
     """Compile a function that only compiled code calls."""
     _functions.append(function.__name__)
-    return numba.njit(no_cpython_wrapper=True, **_PART, **_OPTIONS)(function)
+    part = numba.njit(no_cpython_wrapper=True, **_PART, **_OPTIONS)(function)
+    return _without_literals(part) if COMPILES else part
+
+
+def _without_literals(part):
+    """Let a part be compiled once for all whole numbers, not anew for each constant that it is called with.
+
+    Constants find their way all the same, once the part is linked into a whole.
+    """
+    with_literals = part.get_call_template
+
+    def get_call_template(arguments, keywords):
+        plain = {name: types.unliteral(kind) for name, kind in keywords.items()}
+        return with_literals(tuple(map(types.unliteral, arguments)), plain)
+
+    part.get_call_template = get_call_template
+    return part
 
 
 def entry(function):
     """Compile a function that Python calls: cached on disk, and other threads run meanwhile."""
     _functions.append(function.__name__)
-    try:
-        CACHE.mkdir(parents=True, exist_ok=True)
-    except OSError:  # a read-only home: compile anew in each process rather than fail
-        return numba.njit(nogil=True, **_WHOLE, **_OPTIONS)(function)
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(CACHE)  # read while the decorator runs; other people's functions keep theirs
-    try:
-        return numba.njit(nogil=True, cache=True, **_WHOLE, **_OPTIONS)(function)
-    finally:
-        numba.config.CACHE_DIR = before
+    whole = numba.njit(nogil=True, **_WHOLE, **_OPTIONS)(function)
+    if COMPILES:
+        whole._cache = Kept(CACHE, function)
+        _kept.append(whole._cache)
+    return whole
+
+
+def everything_is_there() -> bool:
+    """Say whether all functions of the modules that are loaded were compiled before."""
+    return all(kept.is_there() for kept in _kept)

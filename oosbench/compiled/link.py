@@ -33,6 +33,9 @@ def pipelines():
     from numba.core.codegen import JITCodeLibrary
     from numba.core.compiler import Compiler
 
+    from . import lean
+
+    lean.remember_types()
     _leave_out_the_test_for_negative_indices()
 
     class NoEnvironment:
@@ -81,18 +84,39 @@ def pipelines():
                     function.linkage = "private"
             super()._optimize_final_module()
 
+        def serialize_using_object_code(self):
+            # Nothing is linked with a whole: of its intermediate code the names alone are needed.
+            self._ensure_finalized()
+            return self.name, "object", (self._get_compiled_object(), _names_of(self._final_module))
+
     def pipeline(library_class):
         class Pipeline(Compiler):
+            def define_pipelines(self):
+                return [lean.passes(self.state)]
+
             def _compile_core(self):
                 state = self.state
                 if state["library"] is None:
                     state["library"] = library_class(state.targetctx.codegen(), state.func_id.func_qualname)
                     state["library"].enable_object_caching()
-                return super()._compile_core()
+                with lean.without_collecting():
+                    return super()._compile_core()
 
         return {"pipeline_class": Pipeline}
 
     return pipeline(Part), pipeline(Whole)
+
+
+def _names_of(module) -> bytes:
+    """Return a module in bitcode that defines what `module` lets others see, and nothing more."""
+    from llvmlite import binding
+
+    seen = [
+        f'define void @"{function.name}"() {{ unreachable }}'
+        for function in module.functions
+        if not function.is_declaration and function.linkage not in (binding.Linkage.private, binding.Linkage.internal)
+    ]
+    return binding.parse_assembly("\n".join(seen)).as_bitcode()
 
 
 def _leave_out_the_test_for_negative_indices():

@@ -35,8 +35,12 @@ class Compiling(event.Listener):
         """Take note that the compiler is done with a function."""
         function = event.data["dispatcher"].py_func
         if function.__module__.startswith(f"{_PACKAGE}."):
-            self._done.add(f"{function.__module__}.{function.__name__}")
-            self._tell()
+            self.done(f"{function.__module__}.{function.__name__}")
+
+    def done(self, function: str) -> None:
+        """Take note that a function has been compiled, be it by another process."""
+        self._done.add(function)
+        self._tell()
 
     def _tell(self) -> None:
         self._progress(len(self._done), compiled_functions())

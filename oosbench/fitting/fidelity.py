@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ks_2samp, wasserstein_distance
 
 from ..guests import FITTED, Workload
 from ..machine import Machine
@@ -99,12 +98,14 @@ def distances(a: Profile, b: Profile) -> pd.DataFrame:
         difference; ``wasserstein``, the mean distance between the two distributions in doublings, that is of
         ``log2(1 + x)``, missing for shares. A statistic of which one side has nothing is 1 apart.
     """
+    from scipy import stats  # a second to load, for what few ask
+
     rows = {}
     for name in DISTRIBUTIONS:
         x, y = getattr(a, name), getattr(b, name)
         if len(x) and len(y):
-            ks = ks_2samp(x, y, method="asymp").statistic
-            rows[name] = (float(ks), float(wasserstein_distance(np.log2(1 + x), np.log2(1 + y))))
+            ks = stats.ks_2samp(x, y, method="asymp").statistic
+            rows[name] = (float(ks), float(stats.wasserstein_distance(np.log2(1 + x), np.log2(1 + y))))
         else:
             rows[name] = (float(len(x) != len(y)), np.nan)
     for name in SHARES:

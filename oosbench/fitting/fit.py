@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from scipy.optimize import differential_evolution
-
 from ..errors import GuestError
 from ..guests import FAMILIES, Parameter, generate
 from ..guests.fitted import Fit, fitted
@@ -89,8 +87,10 @@ def fit(
             progress(found)
         return found
 
+    from scipy import optimize  # a second to load, for what few ask
+
     known = {p.name: p.default for p in parameters} | (start or {})
-    best = differential_evolution(
+    best = optimize.differential_evolution(
         distance,
         [_bounds(p) for p in parameters],
         x0=[_place(p, known[p.name]) for p in parameters],

@@ -155,7 +155,7 @@ class Machine:
 
         It changes nothing. I12, which holds right after a CR3 load alone, is for `run_audited`.
         """
-        replay.audit(self.domain, self._auditor)
+        replay.audit(self.domain, self._auditor, replay.NOBODY)
         return violations(self._auditor)
 
     def run_audited(self, stop: int | None = None) -> list[Violation]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from .. import charts
 from ..output import whole_file
 from ..shadow import counters as ctr
 from ..sweeps import METRICS
 from ..sweeps.metrics import surface, varied
+
+if TYPE_CHECKING:  # drawing is loaded by what draws
+    from matplotlib.figure import Figure
 
 
 def write_comparison(folder: Path, table: pd.DataFrame, counters: pd.DataFrame, resyncs: pd.DataFrame) -> list[Path]:
@@ -21,6 +23,8 @@ def write_comparison(folder: Path, table: pd.DataFrame, counters: pd.DataFrame, 
     ``summary.csv`` is the table, ``counters.csv`` every counter (long form: trace, preset, group, counter,
     value), ``resyncs.csv`` every content pass. The charts come as SVG and PNG.
     """
+    from .. import charts
+
     group = {name: kind for kind in ("perfc", "oracle", "model") for name in getattr(ctr, kind.upper())}
     long = counters.melt(["trace", "preset"], var_name="counter", value_name="value")
     long.insert(2, "group", long.counter.map(group))
@@ -52,6 +56,8 @@ def sweep_chart(frame: pd.DataFrame, name: str, along: Sequence[str]) -> tuple[F
     DesignError
         If there is no such metric, or no such axis.
     """
+    from .. import charts
+
     drawn = surface(frame, name, along)
     told = (*along, METRICS[name].about, METRICS[name].style)
     if len(along) == 2:
@@ -65,6 +71,8 @@ def write_sweep(folder: Path, frame: pd.DataFrame, table: pd.DataFrame) -> list[
     ``points.csv`` has every axis and counter, ``summary.csv`` what varies and every metric. The charts are drawn along
     the first axis that varies, or over the first two.
     """
+    from .. import charts
+
     contents = {"points.csv": frame.to_csv(index=False).encode(), "summary.csv": table.to_csv(index=False).encode()}
     along = [axis for axis in varied(frame) if axis != "seed"][:2]
     for name in METRICS if along else ():

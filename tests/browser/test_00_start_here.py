@@ -10,7 +10,7 @@ from oosbench import open_trace, recordings
 
 from .looks import fits, wait_for_status
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 def test_start_here(notebook, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from .looks import fits, wait_for_status
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 @pytest.mark.parametrize("theme", ["Dark", "Light"])  # the last one stays

@@ -8,7 +8,7 @@ import pytest
 
 from .looks import fits, take_picture, wait_for_status
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 _SECOND = 1000  # in milliseconds
 
 

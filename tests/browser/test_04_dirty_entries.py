@@ -9,7 +9,7 @@ import pytest
 
 from .looks import fits, take_picture, wait_for_status
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 @pytest.mark.parametrize("theme", ["Dark", "Light"])  # the last one stays

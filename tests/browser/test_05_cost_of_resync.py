@@ -9,7 +9,7 @@ import pytest
 
 from .looks import fits, wait_for_status
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 # Sets a field to one value after another; returns how many milliseconds the slower of two charts took to be there.

@@ -6,7 +6,7 @@ import pytest
 
 from .looks import fits, wait_for_status
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 def test_published_figures(notebook, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from .looks import wait_for_status
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 def test_defects_of_2008(notebook):

@@ -11,7 +11,7 @@ from oosbench.recorder import missing
 
 from .looks import wait_for_status
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 def test_bring_your_own(notebook, tmp_path):

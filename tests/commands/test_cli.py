@@ -216,6 +216,7 @@ def test_interrupted_is_exit_code_130(monkeypatch, capsys, in_folder):
     assert list(in_folder.iterdir()) == []
 
 
+@pytest.mark.xdist_group("timed")
 def test_a_real_interrupt_ends_a_real_run(in_folder):
     words = [*OOSBENCH, "replay", "forkexec", "--deltas", "x.txt"]
     told = in_folder / "told"
@@ -235,6 +236,7 @@ def test_a_real_interrupt_ends_a_real_run(in_folder):
     assert list(in_folder.iterdir()) == [told]
 
 
+@pytest.mark.xdist_group("timed")
 def test_a_reader_that_has_seen_enough_is_no_error():
     command = f"{sys.executable} -m oosbench replay sqlite --results - | head -n 1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
@@ -244,6 +246,7 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     assert "Exception" not in done.stderr
 
 
+@pytest.mark.slow
 def test_uncompiled_it_gives_the_same_bytes(in_folder):
     for out, jit in (("a", "0"), ("b", "1")):
         subprocess.run(

@@ -2,74 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from numba import extending
 from numba.core import event
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
+from numba.core.compiler import Compiler, CompileResult
+from numba.core.compiler_machinery import PassManager
+from numba.core.dispatcher import Dispatcher
+from numba.core.types import Function
 from numba.np import arrayobj
 
 from oosbench.compiled import link
-from oosbench.compiled.jit import COMPILED, PACKAGE, digest, sources
+from oosbench.compiled.jit import PACKAGE, digest, sources
 
-CALLEE = "from ..compiled import jit\n\n@jit\ndef answer():\n    return {}\n"
-CALLER = """\
-from ..compiled import entry
-from .callee import answer
-
-@entry
-def ask(n):
-    if n < 0:
-        raise ValueError("too small")
-    return answer() + n
-"""
-
-
-@pytest.fixture
-def house(tmp_path):
-    """Return a little package with the real compiler and what it needs, and a caller and a callee in two files."""
-    package = tmp_path / "house"
-    package.mkdir()
-    for name in COMPILED:
-        path = package / name
-        if name == "compiled":
-            shutil.copytree(PACKAGE / name, path, ignore=shutil.ignore_patterns("__pycache__"))
-        elif path.suffix:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text("")
-        else:
-            path.mkdir()
-            (path / "__init__.py").write_text("")
-    shutil.copy(PACKAGE / "cache.py", package)
-    (package / "__init__.py").write_text("")
-    (package / "shadow" / "callee.py").write_text(CALLEE.format(1))
-    (package / "shadow" / "caller.py").write_text(CALLER)
-    return package
-
-
-def tell(package: Path, code: str = "print(ask(0))", **environment: str) -> tuple[str, str]:
-    """Run code in a process of its own, with machine code cached beside the package; return its output and errors."""
-    done = subprocess.run(
-        [sys.executable, "-c", f"from house.shadow.caller import ask\n{code}"],
-        cwd=package.parent,
-        env={**os.environ, "OOSBENCH_CACHE": str(package.parent / "cache"), **environment},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip(), done.stderr.strip()
-
-
-def ask(package: Path, code: str = "print(ask(0))", **environment: str) -> str:
-    """Return what such a process prints."""
-    return tell(package, code, **environment)[0]
+from .conftest import CALLEE, ask, tell
 
 
 def change(package: Path) -> None:
@@ -97,8 +46,8 @@ def test_numbas_own_way_gives_the_same_and_that_it_takes_long_is_said_once(house
     code = "print(ask(4))\ntry:\n    ask(-1)\nexcept ValueError as error:\n    print(error)"
     assert ask(house, code) == "5\ntoo small"
     source.write_text(re.sub(r"TRIED_WITH = \(.*\)", 'TRIED_WITH = ("0.1.",)', source.read_text()))
-    answer, told = tell(house, "from house.compiled.link import pipelines\nprint(pipelines())")
-    assert answer == "({}, {})"
+    answer, told = tell(house, f"from house.compiled.link import pipelines\nprint(pipelines())\n{code}")
+    assert answer == "({}, {})\n5\ntoo small"
     assert re.fullmatch(r"oosbench: tried with Numba up to 0.1.x, not with [\d.]+: compiling takes minutes, once", told)
     assert tell(house, code) == ("5\ntoo small", "")
 
@@ -118,8 +67,15 @@ def test_this_numba_was_tried():
 @pytest.mark.parametrize(
     ("where", "names"),
     [
-        (JITCodeLibrary, "finalize _raise_if_finalized _optimize_final_module codegen"),
-        (Compiler, "_compile_core"),
+        (
+            JITCodeLibrary,
+            "finalize _raise_if_finalized _optimize_final_module _get_compiled_object _unserialize codegen",
+        ),
+        (Compiler, "_compile_core define_pipelines"),
+        (CompileResult, "_reduce _rebuild"),
+        (PassManager, "add_pass finalize"),
+        (Function, "get_call_type"),
+        (Dispatcher, "get_call_template"),
         (arrayobj, "fix_integer_index make_array populate_array"),
         (extending, "intrinsic lower_getattr_generic models register_model typeof_impl unbox"),
         (event, "register unregister Listener"),
@@ -132,11 +88,6 @@ def test_what_is_relied_on_is_there(where, names):
 def test_an_index_is_taken_as_it_is_in_the_shadow_mmu_alone():
     # The test for negative indices is left out by the names of functions, which begin with where they are from.
     assert arrayobj.fix_integer_index.__module__ == "oosbench.compiled.link", WHAT_TO_DO
-
-
-def test_a_cache_that_cannot_be_written_is_done_without(house):
-    (house.parent / "file").write_text("no folder")
-    assert ask(house, OOSBENCH_CACHE=str(house.parent / "file")) == "1"
 
 
 def test_the_digest_covers_every_compiled_source():

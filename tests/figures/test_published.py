@@ -15,6 +15,8 @@ from oosbench.guests import generate
 from oosbench.recordings import data_folder
 from oosbench.traces.events import CR3
 
+pytestmark = pytest.mark.xdist_group("published")  # its tests share what takes a while
+
 TRUST = [
     *"primary abstract arithmetic secondary memory derived teaching student estimate press".split(),
     "not found",

@@ -8,6 +8,8 @@ import pytest
 from oosbench.fitting import fidelity, fit
 from oosbench.guests import FAMILIES, FITTED, Workload, generate
 
+pytestmark = pytest.mark.xdist_group("fitting")  # its tests share what takes a while
+
 
 @pytest.fixture(scope="module")
 def real(recorded):
@@ -61,10 +63,10 @@ def test_the_fitted_guest_is_closer_than_any_other(name, real, made):
 
 
 def test_a_fit_is_deterministic_and_no_worse_than_where_it_began(recorded):
-    options = {"events": 4000, "generations": 1}
+    options = {"events": 2000, "generations": 1}
     found, loss = fit.refit("sqlite", **options)
     assert (found, loss) == fit.refit("sqlite", **options)
-    began = generate("demand_paging", 4000, seed=0, **FITTED["sqlite"].parameters)
+    began = generate("demand_paging", 2000, seed=0, **FITTED["sqlite"].parameters)
     assert loss <= fidelity.loss(fidelity.profile(recorded("sqlite")), fidelity.profile(began))
     for parameter in FAMILIES[found.family].parameters:
         assert parameter.value(found.parameters[parameter.name], "fit") == found.parameters[parameter.name]

@@ -19,6 +19,8 @@ from oosbench.reports import tables as report
 
 from .slow import Slow
 
+pytestmark = pytest.mark.xdist_group("timed")  # measures time, or ends processes
+
 CHARTS = ("dirty_ecdf", "dirty_causes", "dirty_runs", "dirty_against")
 
 

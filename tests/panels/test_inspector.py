@@ -19,6 +19,8 @@ from oosbench.stepping.spelled import entry_frame, moved_frame, slots_frame
 
 from ..small_guests import GUEST, OUT_OF_SYNC
 
+pytestmark = pytest.mark.xdist_group("timed")  # measures time, or ends processes
+
 TINY = Trace.from_text(GUEST + OUT_OF_SYNC + "WRITE 0 0x10 0x0\nWRITE 0 0x800 0xd067\nCR3 0 0x1000\n", "tiny")
 
 

@@ -22,6 +22,8 @@ from oosbench.panels import ComparePanel, CostPanel, DirtyPanel, InspectorPanel,
 from oosbench.panels._later import PAUSE, Later
 from oosbench.panels._manners import Chart, Drawn, call, spelled
 
+pytestmark = pytest.mark.xdist_group("timed")  # measures time, or ends processes
+
 LINES = [
     "ComparePanel([])",
     'ComparePanel(["sqlite", "gcc"], presets=["oos", "oos-snapshot"])',

@@ -12,6 +12,8 @@ from oosbench.panels._panel import Run
 
 from .slow import Slow
 
+pytestmark = pytest.mark.xdist_group("timed")  # measures time, or ends processes
+
 
 @pytest.fixture
 def panel(ending):

@@ -22,6 +22,8 @@ from oosbench.shadow.replay import OUTCOMES
 
 from ..command import OOSBENCH
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("recorder")]
+
 ROOT = Path(__file__).parents[2]
 FORKS = ["sh", "-c", "i=0; while [ $i -lt 12 ]; do /bin/true; i=$((i+1)); done; echo forked $i times"]
 PAIR = ["sh", "-c", "one() { for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true; done; }; one & one & wait; nproc"]

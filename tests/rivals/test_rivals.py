@@ -13,6 +13,8 @@ from oosbench.costs.primitives import CATEGORIES
 from oosbench.rivals import SHADOWS, rivals
 from oosbench.rivals.nested import NATIVE, TWO_DIMENSIONAL, WORST, misses
 
+pytestmark = pytest.mark.xdist_group("rivals")  # its tests share what takes a while
+
 PUBLISHED = pd.read_csv(recordings.data_folder() / "published_numbers.csv", index_col="id")
 README = Path(__file__).parents[2] / "README.md"
 

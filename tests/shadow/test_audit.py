@@ -14,12 +14,13 @@ from oosbench.x86 import RW, US, P
 from .. import golden
 from ..small_guests import GUEST
 from ..small_guests import OUT_OF_SYNC as LET_GO
+from ..tiers import some
 
 LEAF, WINDOW = 5, 4  # the L1 of 0x200000, and the L1 it can be written through
 PRESETS = [*golden.VARIANTS, "oos-fixed", "shadow1", *IDEAS]
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", some(PRESETS, {"preoos", "full", "oos-fixed"}))
 @pytest.mark.parametrize("name", golden.MANIFEST.index)
 def test_every_invariant_holds_after_every_event(name, preset, trace, tally):
     machine = Machine(trace(name), preset)

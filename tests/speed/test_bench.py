@@ -19,6 +19,8 @@ from oosbench.speed.bench import ORIGINAL, bench_trace, original
 
 from ..golden import FOLDER, counters, differences
 
+pytestmark = pytest.mark.xdist_group("timed")  # measures time, or ends processes
+
 
 def test_the_yardstick_is_the_one_defined():
     # The definition, with Python's own whole numbers.
@@ -116,6 +118,7 @@ def test_the_original_has_a_source_for_each_figure():
     assert (table.original_walks > 0).all()
 
 
+@pytest.mark.slow
 def test_growth_is_measured_on_machines_that_grow():
     found = growth(["memory", "vcpus"])
     assert found.value.tolist() == [*GROWTHS["memory"], *GROWTHS["vcpus"]]

@@ -17,6 +17,8 @@ from oosbench.reports import sweep_chart
 from oosbench.sweeps import METRICS, Pace, metrics, sweep
 from oosbench.sweeps.sweep import duration
 
+pytestmark = pytest.mark.xdist_group("sweep")  # its tests share what takes a while
+
 SLOTS = Design(
     workloads=["sqlite", {"family": "fork_exec", "events": 5000}],
     presets=["oos-snapshot", "oos-fixups", "emulate"],

@@ -20,6 +20,8 @@ from oosbench.sweeps.point import run
 
 from ..command import OOSBENCH
 
+pytestmark = pytest.mark.xdist_group("timed")  # measures time, or ends processes
+
 DESIGN = Design(
     workloads=[{"family": "fork_exec", "events": 60_000}],
     presets=["oos-snapshot", "oos-fixups"],
