@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import lzma
 import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +177,14 @@ class Trace:
     def __len__(self) -> int:
         """Return the number of events; a POKE is none."""
         return int(np.count_nonzero(self.events.op != POKE))
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits that are the same for traces that say the same, whatever they are called."""
+        told = hashlib.sha256(f"{self.levels} {self.vcpus} {self.guest_pages} {self.shadow_pages} ".encode())
+        for name in ("op", "vcpu", "width", "access", "address", "value"):
+            told.update(np.ascontiguousarray(self.events[name]))
+        return told.hexdigest()[:16]
 
     def counts(self) -> pd.Series:
         """Return how many lines there are of each op."""
