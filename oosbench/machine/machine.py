@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
+from ..compiled import writeable
 from ..presets import DEFAULT, Preset
 from ..presets import preset as find_preset
 from ..shadow import counters as ctr
@@ -74,7 +75,7 @@ class Machine:
                 f"({trace.guest_pages / 2**18:,.3f} GiB) and its shadow"
             ) from None
         self.outcomes = np.zeros(len(trace.events) if keep_outcomes else 0, replay.RESULT).view(np.recarray)
-        self._rows = replay.Rows(self.trace.events, self.outcomes)
+        self._rows = replay.Rows(writeable(self.trace.events), self.outcomes)
         self.row = 0
         self._keep_resyncs = keep_resyncs
         self._log: list[np.ndarray] = []
