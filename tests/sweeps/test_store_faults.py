@@ -109,7 +109,7 @@ design = Design(workloads=["sqlite"], axes={"oos_slots": [2, 3, 4]})
 with Store(sys.argv[1]) as store:
     print(store.frame().shadow_resync.tolist(), len(sweep(design, store, jobs=1)))
     try:
-        store.put(Design(workloads=["sqlite"]).points()[0], Outcome({}, "no", 1.0))
+        store.put(Design(workloads=["sqlite"], presets=["oos"]).points()[0], Outcome({}, "no", 1.0))
     except StoreError as error:
         print(error)
 """
