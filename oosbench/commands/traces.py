@@ -50,8 +50,8 @@ def _generate(options: argparse.Namespace) -> None:
         given[name.replace("-", "_")] = value
     workload = Workload(options.family, options.levels, options.vcpus, options.seed, **given)
     with Bar() as bar:
-        workload.write(options.out, options.events, lambda done, total: bar(workload.family.name, done, total))
-    print(f"{options.out}: {options.events:,} lines of {workload.family.name}", file=sys.stderr)
+        workload.write(options.out, options.events, lambda done, total: bar(workload.name, done, total))
+    print(f"{options.out}: {options.events:,} lines of {workload.name}", file=sys.stderr)
 
 
 def add(command: Command) -> None:

@@ -32,3 +32,4 @@ from .jit import entry as entry
 from .jit import jit as jit
 from .progress import Compiling as Compiling
 from .reference import Referenced as Referenced
+from .reference import writeable as writeable

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import signal
+import time
+import warnings
 from collections.abc import Callable
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core.errors import NumbaError
@@ -40,29 +45,102 @@ if numba.config.DISABLE_JIT:
         return _signature()(int(address))(*map(int, asked))
 
 
-def callable_from_c(rule: Callable[..., object]) -> tuple[int, object]:
-    """Return the address of a rule of seven whole numbers that says yes or no, and what keeps it there.
+class Callable7:
+    """A rule of seven whole numbers that says yes or no, callable by its address.
 
-    Compiled; or as Python, where nothing is compiled.
+    Compiled; or as Python, where nothing is compiled. It returns 1 or 0, or -1 where the rule raises an error: nothing
+    that calls by address can be reached by an exception.
+
+    Attributes
+    ----------
+    address : int
 
     Raises
     ------
     ValueError
-        If Numba cannot compile it, with the reason in a line.
+        If Numba cannot compile the rule, with the reason in a line.
     """
-    if numba.config.DISABLE_JIT:
-        code = _signature()(lambda *asked: int(bool(rule(*asked))))
-        return ctypes.cast(code, ctypes.c_void_p).value or 0, code
-    inner = numba.njit(rule)
-    takes = (types.int64,) * _ARITY
 
-    def asked(a, b, c, d, e, f, g):
-        return 1 if inner(a, b, c, d, e, f, g) else 0
+    def __init__(self, rule: Callable[..., object]) -> None:
+        self._rule = rule
+        self._asked = np.zeros(_ARITY, np.int64)  # with what it was, when it raised an error
+        self._error: BaseException | None = None
+        self._code = self._python() if numba.config.DISABLE_JIT else self._compiled()
+        self.address: int = ctypes.cast(getattr(self._code, "ctypes", self._code), ctypes.c_void_p).value or 0
 
-    try:
-        inner.compile(takes)  # by itself, so that an error is about what the reader wrote
-        code = numba.cfunc(types.int64(*takes))(asked)
-    except NumbaError as error:
-        _, _, why = str(error).partition("\n")  # the first line tells of Numba's own steps
-        raise ValueError(why.strip().partition("\n")[0]) from error
-    return code.address, code
+    def error(self) -> BaseException:
+        """Return what the rule raised last."""
+        if self._error is not None:
+            return self._error
+        asked = tuple(map(int, self._asked))
+        try:
+            self._rule(*asked)
+        except Exception as error:
+            return error
+        return RuntimeError(f"an error that only its compiled form raises, when asked {asked}")
+
+    def _python(self) -> object:
+        def asked(*numbers: int) -> int:
+            try:
+                return int(bool(self._rule(*numbers)))
+            except BaseException as error:  # handed on by whoever started the run
+                self._error = error
+                return -1
+
+        return _signature()(asked)
+
+    def _compiled(self) -> object:
+        inner = numba.njit(self._rule)
+        takes = (types.int64,) * _ARITY
+        place, size = self._asked.ctypes.data, self._asked.nbytes
+
+        def asked(a, b, c, d, e, f, g):
+            try:
+                return 1 if inner(a, b, c, d, e, f, g) else 0
+            except Exception:
+                numbers = np.array([a, b, c, d, e, f, g])
+                memcpy(place, numbers.ctypes.data, size)
+                return -1
+
+        try:
+            inner.compile(takes)  # by itself, so that an error is about what the reader wrote
+            return numba.cfunc(types.int64(*takes))(asked)
+        except NumbaError as error:
+            _, _, why = str(error).partition("\n")  # the first line tells of Numba's own steps
+            raise ValueError(why.strip().partition("\n")[0]) from error
+
+
+def fate(address: int, asked: np.ndarray, seconds: float) -> str:
+    """Ask a rule in a process of its own; return what became of that in words, empty if it answered all in time.
+
+    Compiled code that never returns cannot be stopped: better that it is another process that never ends.
+
+    Parameters
+    ----------
+    address : int
+    asked : int64[n, 7]
+        What it is asked with.
+    seconds : float
+        How long it has.
+    """
+    rule = _signature()(address)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other threads may run, and the child starts none
+        child = os.fork()
+    if child == 0:
+        try:
+            for numbers in asked.tolist():
+                rule(*numbers)
+        finally:
+            os._exit(0)
+    end = time.monotonic() + seconds
+    pause = 0.001
+    while time.monotonic() < end:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return f"dies of signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else ""
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return f"does not answer within {seconds:g} seconds: does it end?"

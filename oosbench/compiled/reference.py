@@ -55,6 +55,24 @@ class Referenced:
         return self.table.ctypes.data
 
 
+class _Writeable:
+    """Stands for the memory of an array, and keeps it."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+        place, _ = array.__array_interface__["data"]
+        self.__array_interface__ = array.__array_interface__ | {"data": (place, False)}
+
+
+def writeable(array: np.ndarray) -> np.ndarray:
+    """Return the memory of a frozen array as one that may be written.
+
+    For compiled code that only reads: there what may not be written is of another type, for which all would be compiled
+    again.
+    """
+    return array if array.flags.writeable else np.asarray(_Writeable(array)).view(array.dtype).view(type(array))
+
+
 class ReferencedType(types.Type):
     """Numba's type of a `Referenced`: the types of its arrays, by name, and the known lengths of rows."""
 

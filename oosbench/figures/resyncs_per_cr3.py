@@ -12,6 +12,7 @@ The recordings have one vCPU; two generated guests have two, a process each or o
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -53,13 +54,15 @@ def histogram(result: Result) -> np.ndarray:
 
 def table(progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
     """Return one row per guest: CR3 loads by resyncs, columns "0" to "16" and "17+"."""
-    two = [generate(family, _EVENTS, vcpus=2, seed=1) for family in ("fork_exec", "threads")]
+    two = [
+        replace(generate(family, _EVENTS, vcpus=2, seed=1), name=f"{family}, 2 vCPUs")
+        for family in ("fork_exec", "threads")
+    ]
     guests = [*recordings.studied(), *two]
     columns = [*map(str, range(most())), f"{most()}+"]
     rows = []
     for i, result in enumerate(run_each(guests, ["oos-snapshot"])):
-        name = result.trace.name + ", 2 vCPUs" * (result.trace.vcpus == 2)
-        rows.append({"guest": name} | dict(zip(columns, histogram(result).tolist(), strict=True)))
+        rows.append({"guest": result.trace.name} | dict(zip(columns, histogram(result).tolist(), strict=True)))
         if progress is not None:
             progress(i + 1, len(guests))
     return pd.DataFrame(rows)

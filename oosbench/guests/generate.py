@@ -72,6 +72,17 @@ def _programs(chosen: Family, parameters: Mapping[str, float], vcpus: int) -> li
     return told
 
 
+def _called(
+    chosen: Family, levels: int | None, vcpus: int, seed: int | np.random.Generator, parameters: Mapping[str, object]
+) -> str:
+    """Return the name of a guest: ``fork_exec heap=400 seed=2``."""
+    told = {"levels": levels or chosen.levels[-1], "vcpus": vcpus} | dict(sorted(parameters.items()))
+    usual = {"levels": chosen.levels[-1], "vcpus": 1, "seed": 0}
+    if not isinstance(seed, np.random.Generator):
+        told["seed"] = seed
+    return " ".join([chosen.name, *(f"{name}={value}" for name, value in told.items() if value != usual.get(name))])
+
+
 class Workload:
     """A workload that has been chosen, and that can be run as far as one likes.
 
@@ -88,6 +99,11 @@ class Workload:
     **parameters
         Of the family, and of the kernel (`oosbench.guests.build.OPTIONS`).
 
+    Attributes
+    ----------
+    name : str
+        What its traces are called: the family, and what sets this one apart from the family as it is.
+
     Raises
     ------
     GuestError
@@ -103,6 +119,7 @@ class Workload:
         **parameters: object,
     ) -> None:
         self.family, levels, self.options, self.parameters = settled(name, levels, vcpus, parameters)
+        self.name = _called(self.family, levels, vcpus, seed, parameters)
         self._rng = np.random.default_rng(seed)
         self.guest: Guest = build(levels, vcpus, self.options, self._rng)
         programs = _programs(self.family, self.parameters, vcpus)
@@ -130,7 +147,9 @@ class Workload:
             If none was; the message lists those there are.
         """
         fit = fitted(recording)
-        return cls(fit.family, seed=seed, **fit.parameters)
+        workload = cls(fit.family, seed=seed, **fit.parameters)
+        workload.name = f"{_called(workload.family, None, 1, seed, {})} like {recording}"
+        return workload
 
     @property
     def mode(self) -> tuple[int, int, int, int]:
@@ -173,7 +192,7 @@ class Workload:
 
     def trace(self, events: int = EVENTS, progress: Callable[[int, int], None] | None = None) -> Trace:
         """Return its next events as a trace; see `write`."""
-        return Trace.from_events(self.mode, np.concatenate(list(self.run(events, progress))), self.family.name)
+        return Trace.from_events(self.mode, np.concatenate(list(self.run(events, progress))), self.name)
 
     def beginning(self, events: int) -> Trace:
         """Return a trace of the memory that is there at the beginning, and of its first events after that."""

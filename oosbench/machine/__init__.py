@@ -6,11 +6,13 @@
 `dump.py`        the tables as they are, as lines of text
 `violation.py`   an invariant that does not hold, in words
 `experiment.py`  many machines, one tidy frame
+`apart.py`       names that tell guests and machines apart
 `dirty.py`       what content passes found, counted
 """
 
 from __future__ import annotations
 
+from .apart import Names as Names
 from .experiment import PRESETS_TO_COMPARE as PRESETS_TO_COMPARE
 from .experiment import Progress as Progress
 from .experiment import compare as compare

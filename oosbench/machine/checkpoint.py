@@ -6,7 +6,7 @@ need not be kept: new arrays are zero, and take up no more than what is put into
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -49,16 +49,19 @@ class Checkpoint:
         The row of the trace that came next.
     log : tuple of RESYNC[...]
         Content passes logged so far, but for those that are still in the domain.
+    machine : hashable
+        The guest and the configuration it is of.
     """
 
     row: int
     log: tuple[np.ndarray, ...]
+    machine: Hashable
     _arrays: tuple[_Sparse, ...]
 
     @classmethod
-    def of(cls, domain: Domain, row: int, log: Iterable[np.ndarray]) -> Checkpoint:
+    def of(cls, domain: Domain, row: int, log: Iterable[np.ndarray], machine: Hashable) -> Checkpoint:
         """Return a checkpoint of this state. It takes 40 ms to see what is zero in a GiB."""
-        return cls(row, tuple(log), tuple(_Sparse.of(getattr(domain, field.name)) for field in fields(domain)))
+        return cls(row, tuple(log), machine, tuple(_Sparse.of(getattr(domain, field.name)) for field in fields(domain)))
 
     def domain(self) -> Domain:
         """Return the state again, in arrays of its own."""

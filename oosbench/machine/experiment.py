@@ -9,6 +9,7 @@ import pandas as pd
 from ..presets import Preset, preset
 from ..recordings import Recording, open_trace
 from ..traces import Trace
+from .apart import Names, told_apart
 from .machine import Machine
 from .result import Result
 
@@ -27,6 +28,8 @@ def run_each(
     cancelled: Callable[[], bool] | None = None,
 ) -> Iterator[Result]:
     """Replay each trace on a machine of each preset, and yield the results as they come.
+
+    Guests that are different have different names in the results, and presets too: equal ones are numbered.
 
     Parameters
     ----------
@@ -47,13 +50,14 @@ def run_each(
     TraceError, RecordingError, OSError
         Later, if a trace cannot be used.
     """
-    chosen = [preset(p) for p in presets]
+    guests, machines = Names(), Names()
+    chosen = [machines.of_preset(preset(p)) for p in presets]
 
     def each() -> Iterator[Result]:
         for source in sources:
             if progress is not None:
                 progress(f"Reading {getattr(source, 'name', source)}", 0, 1)
-            trace = open_trace(source, direct_map)
+            trace = guests.of_trace(open_trace(source, direct_map))
             for p in chosen:
                 told = None if progress is None else _name_progress(progress, f"{trace.name} · {p.name}")
                 yield Machine(trace, p, keep_outcomes=False).run(told, cancelled)
@@ -66,14 +70,20 @@ def _name_progress(progress: Progress, label: str) -> Callable[[int, int], None]
 
 
 def counters_frame(results: Iterable[Result]) -> pd.DataFrame:
-    """Return one row per result: trace, preset, number of events, and every counter by its name."""
-    rows = [{"trace": r.trace.name, "preset": r.preset.name} | r.counters.to_dict() for r in results]
+    """Return one row per result: trace, preset, number of events, and every counter by its name.
+
+    Trace and preset tell results apart: see `oosbench.machine.apart`.
+    """
+    rows = [{"trace": r.trace.name, "preset": r.preset.name} | r.counters.to_dict() for r in told_apart(results)]
     return pd.DataFrame(rows)
 
 
 def resyncs_frame(results: Iterable[Result]) -> pd.DataFrame:
-    """Return one row per content pass of each result: trace, preset, then the columns of `Result.resyncs`."""
-    frames = [r.resyncs.assign(trace=r.trace.name, preset=r.preset.name) for r in results]
+    """Return one row per content pass of each result: trace, preset, then the columns of `Result.resyncs`.
+
+    Trace and preset tell results apart: see `oosbench.machine.apart`.
+    """
+    frames = [r.resyncs.assign(trace=r.trace.name, preset=r.preset.name) for r in told_apart(results)]
     together = pd.concat(frames, ignore_index=True)
     return together[["trace", "preset", *frames[0].columns.drop(["trace", "preset"])]]
 

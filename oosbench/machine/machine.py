@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import operator
+from collections.abc import Callable, Hashable, Iterator
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from ..presets import DEFAULT, Preset
+from ..compiled import writeable
+from ..errors import UsageError
+from ..presets import DEFAULT, Preset, axes
 from ..presets import preset as find_preset
 from ..shadow import counters as ctr
 from ..shadow import replay
 from ..shadow.auditor import Auditor, new_auditor
-from ..shadow.crash import Crash, DomainCrash, NotInSlots, PoolDry
+from ..shadow.crash import Crash, DomainCrash, NotInSlots, PolicyFailed, PoolDry
 from ..shadow.state import RESYNC, new_domain
 from ..traces import Trace
 from ..traces.events import OPS, POKE
@@ -54,7 +58,7 @@ class Machine:
     TraceError
         If the trace says something impossible.
     PresetError
-        If there is no such preset.
+        If there is no such preset; later, in a run, if a policy of the reader's own raises an error.
     MemoryError
         If the guest's memory cannot be reserved.
     """
@@ -74,7 +78,7 @@ class Machine:
                 f"({trace.guest_pages / 2**18:,.3f} GiB) and its shadow"
             ) from None
         self.outcomes = np.zeros(len(trace.events) if keep_outcomes else 0, replay.RESULT).view(np.recarray)
-        self._rows = replay.Rows(self.trace.events, self.outcomes)
+        self._rows = replay.Rows(writeable(self.trace.events), self.outcomes)
         self.row = 0
         self._keep_resyncs = keep_resyncs
         self._log: list[np.ndarray] = []
@@ -121,7 +125,7 @@ class Machine:
         Crash
             If the original would have crashed; the message says on what, and where.
         """
-        total = len(self.trace.events) if stop is None else min(stop, len(self.trace.events))
+        total = self._end(stop)
         while self.row < total:
             if cancelled is not None and cancelled():
                 raise Cancelled(f"stopped at row {self.row:,} of {total:,}")
@@ -131,21 +135,29 @@ class Machine:
         return self.result()
 
     def advance(self, stop: int) -> None:
-        """Replay up to a row of the trace, without it; as `run`, but nothing is gathered and nobody is asked.
+        """Replay up to a row of the trace, or its end; as `run`, but nothing is gathered and nobody is asked.
 
         Raises
         ------
         Crash
             If the original would have crashed.
         """
-        self._replay(stop)
+        self._replay(self._end(stop))
 
     def checkpoint(self) -> Checkpoint:
         """Return what it takes to come back to this moment: what is not zero, a few MiB in a guest of a GiB."""
-        return Checkpoint.of(self.domain, self.row, self._log)
+        return Checkpoint.of(self.domain, self.row, self._log, self._identity)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Be again as at a checkpoint of this machine, exactly. Only outcomes of later events, once known, are kept."""
+        """Be again as at a checkpoint of this machine, exactly. Only outcomes of later events, once known, are kept.
+
+        Raises
+        ------
+        UsageError
+            If the checkpoint is of another machine: another guest, or another configuration.
+        """
+        if checkpoint.machine != self._identity:
+            raise UsageError(f"this checkpoint is of another machine than {self.preset.name} on {self.trace.name}")
         self.domain = checkpoint.domain()
         self.row = checkpoint.row
         self._log = list(checkpoint.log)
@@ -180,7 +192,7 @@ class Machine:
         Crash
             If the original would have crashed.
         """
-        total = len(self.trace.events) if stop is None else stop
+        total = self._end(stop)
         while self.row < total:
             self._replay(total, self._auditor)
             if self._auditor.count[0]:
@@ -223,8 +235,19 @@ class Machine:
         """Yield the lines that describe all tables as they are."""
         return dump(self.domain)
 
+    @cached_property
+    def _identity(self) -> Hashable:
+        return self.trace.digest, *axes(self.preset).values()
+
+    def _end(self, stop: int | None) -> int:
+        """Return the row to stop at: no row that is not there."""
+        total = len(self.trace.events)
+        return total if stop is None else min(operator.index(stop), total)
+
     def _replay(self, stop: int, auditor: Auditor | None = None) -> None:
         """Replay up to a row, emptying the log of content passes as it fills; with an auditor, up to what it finds."""
+        if not 0 <= operator.index(self.row) <= len(self.trace.events):  # compiled code looks at no bounds
+            raise UsageError(f"row is {self.row}, must be 0 to {len(self.trace.events)}")
         while self.row < stop:
             try:
                 if auditor is None:
@@ -233,6 +256,8 @@ class Machine:
                     self.row = replay.run_audited(self.domain, auditor, self._rows, self.row, stop)
             except Crash as crash:
                 raise self._explain(crash) from None
+            except PolicyFailed:
+                raise self.preset.policy.failed() from None
             if auditor is not None and auditor.count[0]:
                 return
             if self.row < stop:

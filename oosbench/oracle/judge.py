@@ -6,7 +6,7 @@ import numpy as np
 
 from ..traces import Trace
 from ..traces import events as ops
-from ..x86 import PFEC_I, PFEC_P, PFEC_W, A, D
+from ..x86 import PFEC_I, PFEC_P, PFEC_U, PFEC_W, A, D
 from .evidence import Evidence, name
 from .finding import CODE, FAULT, MEMORY, MISSING_P, OUTCOME, RIGHTS, STUCK, TRANSLATION, VALUE, Finding
 from .mmu import Vcpu, Walk
@@ -110,9 +110,15 @@ class Oracle:
                 held = self._memory.word(place >> 3)
                 if value != held:
                     self._evidence.report(va, VALUE, f"read {value:#x} at {place:#x}, which holds {held:#x}")
-        else:
+        elif outcome != "EMUL" or not self._takes_an_emulator(vcpu, access, walk):
             self._check_end(vcpu, va, access, walk, outcome, place)
         self._evidence.compare(va, walk.at)
+
+    def _takes_an_emulator(self, vcpu: Vcpu, access: int, walk: Walk) -> bool:
+        """Say whether a store of nobody knows what may have been emulated: where no mapping could let it through."""
+        if not access & PFEC_W or not self._mmu.permits(vcpu, walk, access):  # an emulator walks memory
+            return False
+        return walk.frame in self._mmu.read_only or not (vcpu.wp or access & PFEC_U)
 
     def _judge_write(self, vcpu: Vcpu, va: int, access: int, width: int, value: int, outcome: str, place: int) -> None:
         evidence = self._evidence

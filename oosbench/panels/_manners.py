@@ -15,6 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..charts import as_html, as_png, as_svg
+from ..machine import Names
 from ..traces import Trace
 
 _MIME = {"svg": "image/svg+xml", "png": "image/png", "csv": "text/csv"}
@@ -35,6 +36,12 @@ def spelled(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(spelled, value))}]"
     return f"{value:_}" if isinstance(value, int) and abs(value) >= 10_000 else repr(value)
+
+
+def offered(sources: Iterable[str | os.PathLike | Trace]) -> list[tuple[str, str | os.PathLike | Trace]]:
+    """Return what a reader chooses from, each by a name that no other has."""
+    names = Names()
+    return [(names.of(str(getattr(x, "name", x)), x), x) for x in sources]
 
 
 def call(what: Callable, *given: object, **named: object) -> str:

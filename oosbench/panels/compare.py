@@ -10,11 +10,11 @@ import ipywidgets as widgets
 import pandas as pd
 
 from .. import charts, recordings
-from ..machine import PRESETS_TO_COMPARE, Result, counters_frame, headline, resyncs_frame, run_each
+from ..machine import PRESETS_TO_COMPARE, Names, Result, counters_frame, headline, resyncs_frame, run_each
 from ..presets import DEFAULT, PRESETS, Preset, axes, preset, with_axes
 from ..reports import table_html
 from ..traces import Trace
-from ._manners import Chart, call, drawn, empty, gallery
+from ._manners import Chart, call, drawn, empty, gallery, offered
 from ._panel import STYLE, Panel, Run
 
 _EMPTY = "No run yet. Choose traces and presets, then press Run."
@@ -52,14 +52,16 @@ class ComparePanel(Panel):
         super().__init__()
         sources = list(dict.fromkeys([*recordings.bundled().index, *names]))
         self.recordings = widgets.SelectMultiple(
-            options=[(str(getattr(x, "name", x)), x) for x in sources],
+            options=offered(sources),
             value=tuple(names),
             rows=len(sources),
             description="Traces",
             layout=widgets.Layout(width="280px", height=f"{20 * len(sources) + 12}px"),
         )
-        chosen = {p.name: p for p in map(preset, presets)}
-        self._offered = PRESETS | chosen
+        machines = Names()
+        bundled = [machines.of_preset(p) for p in PRESETS.values()]
+        chosen = {p.name: p for p in map(machines.of_preset, map(preset, presets))}
+        self._offered = {p.name: p for p in bundled} | chosen
         self.presets = {
             name: widgets.Checkbox(name in chosen, description=name, indent=False, tooltip=p.about)
             for name, p in self._offered.items()

@@ -13,7 +13,7 @@ from ..machine import dirty, resyncs_frame, run_each
 from ..presets import DEFAULT, PRESETS, preset
 from ..reports import DIRTY, table_html
 from ..traces import Trace
-from ._manners import Chart, Drawn, call, drawn, empty, gallery
+from ._manners import Chart, Drawn, call, drawn, empty, gallery, offered
 from ._panel import STYLE, Panel, Run
 
 _EMPTY = "No run yet. Choose recordings and a preset, then press Run."
@@ -79,13 +79,13 @@ class DirtyPanel(Panel):
         self, sources: Sequence[str | os.PathLike | Trace], preset: str, cause: str, compared: int
     ) -> None:
         wide = {"width": "320px"}
-        offered = dict.fromkeys([*sources, *recordings.bundled().index])
+        there = dict.fromkeys([*sources, *recordings.bundled().index])
         kept = [name for name, p in PRESETS.items() if p.snapshot != "off"]
         self.sources = widgets.SelectMultiple(
-            options=[(str(getattr(x, "name", x)), x) for x in offered],
+            options=offered(there),
             value=tuple(sources),
             description="Recordings",
-            layout={"width": "280px", "height": f"{20 * len(offered) + 12}px"},
+            layout={"width": "280px", "height": f"{20 * len(there) + 12}px"},
         )
         self.file = widgets.Text(
             description="Trace file", placeholder="mine.npz", continuous_update=False, layout=wide,

@@ -18,7 +18,7 @@ from ..stepping import KINDS, GuestL1, TimeMachine
 from ..stepping.guest_l1 import shadowed_l1, slots
 from ..stepping.spelled import entry_frame, l1_frame, moved_frame, slots_told
 from ..traces import Trace
-from ._manners import Chart, Drawn, call
+from ._manners import Chart, Drawn, call, offered
 from ._panel import STYLE, Panel, Run
 
 STEPS = {-100: "−100", -10: "−10", -1: "Back", 1: "Forward", 10: "+10", 100: "+100"}
@@ -119,9 +119,7 @@ class InspectorPanel(Panel):
     def _make_controls(self, source: str | os.PathLike | Trace, preset: str, page: int | None) -> None:
         wide, narrow = {"width": "300px"}, {"width": "auto"}
         sources = dict.fromkeys([source, *recordings.bundled().index])
-        self.source = widgets.Dropdown(
-            options=[(str(getattr(x, "name", x)), x) for x in sources], value=source, description="Trace", layout=wide
-        )
+        self.source = widgets.Dropdown(options=offered(sources), value=source, description="Trace", layout=wide)
         self.preset = widgets.Dropdown(
             options=list(dict.fromkeys([preset, *PRESETS])), value=preset, description="Preset", layout=wide
         )

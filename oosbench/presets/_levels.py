@@ -47,13 +47,14 @@ _ARRAY = Preset(
 )
 _FIXED = _ARRAY.replace(
     name="oos-fixed",
-    about="oos-array with every later correction that shows where nothing runs beside it (Xen 2008 to 2009)",
+    about="oos-array with every correction that shows where nothing runs beside it (Xen 2008 to 2009, and one more)",
     fixup_distinct=True,
     fl1_fixups=True,
     resync_late=True,
     prealloc_first=True,
     skip_2level=True,
     no_gnp=True,
+    pse_unshadow=True,
 )
 
 _SHADOW1 = _SNAPSHOT.replace(

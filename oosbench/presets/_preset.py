@@ -104,6 +104,9 @@ class Preset:
         7a54e4ba24).
     no_gnp : bool
         Shadow an absent guest entry by nothing rather than by a magic entry (F-NO-GNP, Xen 34d140eaa7).
+    pse_unshadow : bool
+        A change of CR4.PSE throws out all shadows. Without, a 2-level root's shadow goes on with what its entries meant
+        before. A correction of this project: the code of 2008 has none.
 
     resync_on_fault : bool
         Bring everything back into sync at the next page fault of whatever kind, as Xen's first shadow code did.
@@ -158,6 +161,7 @@ class Preset:
     prealloc_first: bool = False
     skip_2level: bool = False
     no_gnp: bool = False
+    pse_unshadow: bool = False
 
     resync_on_fault: bool = False
     lazy_snapshot: bool = False

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from ..errors import RecordingError
-from ..output import whole_file
+from ..output import whole_file, whole_files
 from ..traces import MAX_VCPUS
-from ..traces.columns import read_columns
+from ..traces.columns import column_names, read_columns
 from ..x86 import signed, unsigned
 from . import convert as rules
 
@@ -31,6 +33,9 @@ ROWS = {"ev": "u1", "dt": "u4", "page": "u4", "lvl": "u1", "idx": "u2", "flags":
 _TOUCHES_OF_ONE = {"pos": "u4", "vpn": "u4", "kind": "u1", "vpn_table": "u8"}
 TOUCHES = _TOUCHES_OF_ONE | {"vcpu": "u1"}
 _ADDED = {"version": "u4", "ram_pages": "u4", "direct_map": "u8", "about": "u1", "vcpu": "u1"}
+_TIE = "tie"  # SHA-256 of rows and touches, in both files
+_BESIDE = ".touch.npz"
+_AGAIN = "record it again, or copy both files"
 _PER_PAGE = ("page_pfn", "page_lvl", "page_parent", "page_pidx")
 
 
@@ -42,15 +47,18 @@ class Held:
     ram_pages: int = RAM_PAGES
     direct_map: int = DIRECT_MAP
     about: str = ""
+    tie: bytes | None = None  # what the touches beside must bear; empty if there are none, None if that is not told
 
 
-def read_rows(path: Path) -> Held:
-    """Read ``NAME.npz``, of this version or an earlier one."""
-    if not _has(path, "version"):
-        rows = read_columns(path, ROWS, RecordingError)
+def read_rows(data: bytes, path: str) -> Held:
+    """Read what is in ``NAME.npz``, of this version or an earlier one."""
+    there = column_names(data)
+    if "version" not in there:
+        rows = read_columns(data, path, ROWS, RecordingError)
         held = Held(rows | {"vcpu": np.zeros(len(rows["ev"]), "u1")})
     else:
-        columns = read_columns(path, ROWS | _ADDED, RecordingError)
+        tied = {_TIE: "u1"} if _TIE in there else {}
+        columns = read_columns(data, path, ROWS | _ADDED | tied, RecordingError)
         for name in ("version", "ram_pages", "direct_map"):
             if len(columns[name]) != 1:
                 raise RecordingError(f"{path}: column {name!r} has {len(columns[name])} elements, must have 1")
@@ -61,46 +69,84 @@ def read_rows(path: Path) -> Held:
             raise RecordingError(f"{path}: ram_pages is {ram_pages}, must be 1 to {MAX_RAM_PAGES}")
         about = columns["about"].tobytes().decode(errors="replace")
         rows = {name: columns[name] for name in (*ROWS, "vcpu")}
-        held = Held(rows, ram_pages, signed(int(columns["direct_map"][0])), about)
-    _refuse_impossible(held.rows, held.ram_pages, path)
+        tie = columns[_TIE].tobytes() if tied else None
+        held = Held(rows, ram_pages, signed(int(columns["direct_map"][0])), about, tie)
+    refuse_rows(held.rows, held.ram_pages, path)
     return held
 
 
-def read_touches(path: Path) -> dict[str, np.ndarray]:
-    """Read ``NAME.touch.npz``."""
-    several = _has(path, "vcpu")
-    touches = read_columns(path, TOUCHES if several else _TOUCHES_OF_ONE, RecordingError)
-    if not several:
+def read_touches(data: bytes, path: str, held: Held) -> dict[str, np.ndarray]:
+    """Read what is in ``NAME.touch.npz`` beside the rows in `held`."""
+    there = column_names(data)
+    wanted = (TOUCHES if "vcpu" in there else _TOUCHES_OF_ONE) | ({_TIE: "u1"} if _TIE in there else {})
+    touches = read_columns(data, path, wanted, RecordingError)
+    tie = touches.pop(_TIE).tobytes() if _TIE in touches else None
+    if "vcpu" not in touches:
         touches["vcpu"] = np.zeros(len(touches["pos"]), "u1")
+    refuse_touches(touches, path)
+    if tie != held.tie:
+        raise RecordingError(f"{path}: has the first touches of another recording than the file beside it; {_AGAIN}")
+    return touches
+
+
+def refuse_missing_touches(held: Held, path: str) -> None:
+    """Refuse a recording that had first touches, if no file of them lies beside it."""
+    if held.tie:
+        raise RecordingError(f"{path}: was recorded with first touches, and {_BESIDE} is not beside it; {_AGAIN}")
+
+
+def refuse_touches(touches: dict[str, np.ndarray], path: str) -> None:
+    """Refuse first touches that no guest can have made."""
     for name in ("vpn", "kind", "vcpu"):
         if len(touches[name]) != len(touches["pos"]):
             raise RecordingError(f"{path}: column {name!r} has not the length of 'pos'")
     _refuse(touches["vpn"] >= len(touches["vpn_table"]), path, "vpn is not in vpn_table")
     _refuse(touches["vcpu"] >= MAX_VCPUS, path, f"vcpu must be below {MAX_VCPUS}")
     _refuse(~np.isin(touches["kind"], (0, 1, 2, 16, 17, 18)), path, "kind must be 0 to 2, or 16 to 18")
-    return touches
 
 
 def write(path: Path, held: Held, touches: dict[str, np.ndarray] | None) -> None:
-    """Write ``NAME.npz`` and, if there are touches, ``NAME.touch.npz``; else remove one that lies there."""
+    """Write ``NAME.npz`` and, if there are touches, ``NAME.touch.npz``; else remove one that lies there.
+
+    Both are written before either takes its place, and both bear the same digest: whatever ends this in between, rows
+    and touches of different recordings are not taken for one.
+    """
     added = {
         "version": np.array([VERSION], "u1"),
         "ram_pages": np.array([held.ram_pages], "u4"),
         "direct_map": np.array([unsigned(held.direct_map)], "u8"),
         "about": np.frombuffer(held.about.encode(), "u1"),
     }
-    beside = path.with_suffix(".touch.npz")
+    rows = {name: held.rows[name] for name in (*ROWS, "vcpu")}
     if touches is None:
-        beside.unlink(missing_ok=True)  # it belongs to another recording
-    else:
-        several = np.any(touches["vcpu"])
-        _write_columns(beside, {name: touches[name] for name in (TOUCHES if several else _TOUCHES_OF_ONE)})
-    _write_columns(path, {name: held.rows[name] for name in (*ROWS, "vcpu")} | added)
+        with whole_file(path) as file:
+            _write_columns(file, rows | added | {_TIE: np.zeros(0, "u1")})
+        beside(path).unlink(missing_ok=True)  # it belongs to another recording
+        return
+    several = np.any(touches["vcpu"])
+    touches = {name: touches[name] for name in (TOUCHES if several else _TOUCHES_OF_ONE)}
+    tie = {_TIE: np.frombuffer(_digest(rows | touches), "u1")}
+    with whole_files([path, beside(path)]) as (file, other):
+        _write_columns(file, rows | added | tie)
+        _write_columns(other, touches | tie)
 
 
-def _write_columns(path: Path, columns: dict[str, np.ndarray]) -> None:
+def beside(path: Path) -> Path:
+    """Return where the first touches of a recording are."""
+    return path.with_suffix(_BESIDE)
+
+
+def _digest(columns: dict[str, np.ndarray]) -> bytes:
+    told = hashlib.sha256()
+    for name, column in columns.items():
+        whole = column.astype("i8" if column.dtype.kind == "i" else "u8")
+        told.update(f"{name} {len(column)} ".encode() + whole.tobytes())
+    return told.digest()
+
+
+def _write_columns(file: BinaryIO, columns: dict[str, np.ndarray]) -> None:
     """Write columns; the same ones give the same bytes."""
-    with whole_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, column in columns.items():
             held = io.BytesIO()
             small = column.astype(np.min_scalar_type(column.max(initial=0))) if column.dtype.kind == "u" else column
@@ -108,20 +154,12 @@ def _write_columns(path: Path, columns: dict[str, np.ndarray]) -> None:
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), held.getvalue(), zipfile.ZIP_DEFLATED, 9)
 
 
-def _has(path: Path, column: str) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return f"{column}.npy" in archive.namelist()
-    except zipfile.BadZipFile:
-        return False  # reading it says what is wrong
-
-
-def _refuse(wrong: np.ndarray, file: Path, what: str) -> None:
+def _refuse(wrong: np.ndarray, file: str, what: str) -> None:
     if np.any(wrong):
         raise RecordingError(f"{file}: row {int(np.argmax(wrong))}: {what}")
 
 
-def _refuse_impossible(rows: dict[str, np.ndarray], ram_pages: int, path: Path) -> None:
+def refuse_rows(rows: dict[str, np.ndarray], ram_pages: int, path: str) -> None:
     """Refuse numbers that no guest can have produced."""
     count, pages = len(rows["ev"]), len(rows["page_pfn"])
     for name in rows:

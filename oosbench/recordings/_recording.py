@@ -10,11 +10,25 @@ import numpy as np
 import pandas as pd
 
 from ..errors import RecordingError
+from ..input import is_regular, read_input, shown
 from ..traces import Trace
 from ..traces.events import EVENT
 from ..x86 import P
 from . import convert as rules
-from ._format import DIRECT_MAP, RAM_PAGES, ROWS, TOUCHES, Held, read_rows, read_touches, write
+from ._format import (
+    DIRECT_MAP,
+    RAM_PAGES,
+    ROWS,
+    TOUCHES,
+    Held,
+    beside,
+    read_rows,
+    read_touches,
+    refuse_missing_touches,
+    refuse_rows,
+    refuse_touches,
+    write,
+)
 from .direct_map import extra_pages, l3_entry, root_index, small_pages
 from .first_touches import TLB, TOUCH, TOUCHED, ready_touches
 from .walk import NOT_MAPPED
@@ -81,11 +95,19 @@ class Recording:
         OSError
             If it cannot be read.
         """
-        path = Path(path)
-        beside = path.with_suffix(".touch.npz")
-        held = read_rows(path)
-        touches = read_touches(beside) if beside.is_file() else None
-        return cls(name or path.stem, held.rows, touches, held.ram_pages, held.direct_map, held.about)
+        return cls.from_bytes(read_input(path, RecordingError), path, name)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, path: str | os.PathLike, name: str | None = None) -> Recording:
+        """Return the recording of which `data` was read from `path`; see `read`."""
+        held = read_rows(data, shown(path))
+        other = beside(Path(path))
+        if is_regular(path) and other.is_file():
+            touches = read_touches(read_input(other, RecordingError), shown(other), held)
+        else:
+            refuse_missing_touches(held, shown(path))
+            touches = None
+        return cls(name or shown(Path(path).stem), held.rows, touches, held.ram_pages, held.direct_map, held.about)
 
     @property
     def values(self) -> np.ndarray:
@@ -122,8 +144,11 @@ class Recording:
         Raises
         ------
         RecordingError
-            If there is no such direct map.
+            If there is no such direct map, or a number in it is impossible.
         """
+        refuse_rows(self.rows, self.ram_pages, self.name)
+        if self.touches is not None:
+            refuse_touches(self.touches, self.name)
         if direct_map not in DIRECT_MAPS:
             raise RecordingError(f"direct map is {direct_map!r}, must be one of {', '.join(DIRECT_MAPS)}")
         rows, touches, touched, keys, regions = _ready(self)

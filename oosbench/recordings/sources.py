@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import zipfile
-from pathlib import Path
 
 from .. import recordings
 from ..errors import TraceError
+from ..input import STANDARD, read_input, shown
 from ..traces import Trace
+from ..traces.columns import column_names
 from . import Recording
 
 
@@ -19,7 +19,8 @@ def open_trace(source: str | os.PathLike | Trace | Recording, direct_map: str = 
     ----------
     source : str, path, Trace or Recording
         A word without dot or slash names a bundled recording; anything else is a file: a text trace (compressed
-        by gzip or not), a trace as ``.npz``, or a recording's ``.npz`` with its ``.touch.npz`` beside it.
+        by gzip or xz or not), a trace as ``.npz``, or a recording's ``.npz`` with its ``.touch.npz`` beside it. It is
+        read once, so it may be a pipe; ``-`` is standard input.
     direct_map : {"recorded", "4k"}
         Of a recording: see `Recording.trace`.
 
@@ -43,15 +44,15 @@ def open_source(source: str | os.PathLike | Trace | Recording) -> Trace | Record
     if isinstance(source, Trace | Recording):
         return source
     name = os.fspath(source)
-    if not any(sign in name for sign in "./\\"):
+    if name != STANDARD and not any(sign in name for sign in "./\\"):
         return recordings.load(name)
-    return Recording.read(source) if _is_recording(Path(source)) else Trace.read(source)
+    data = read_input(source, TraceError)
+    if _is_recording(data, name):
+        return Recording.from_bytes(data, name)
+    return Trace.from_bytes(data, shown(name))
 
 
-def _is_recording(path: Path) -> bool:
-    """Say whether a file is a recording, by a column that only recordings have."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return "op.npy" not in archive.namelist()
-    except zipfile.BadZipFile:
-        return path.suffix == ".npz"
+def _is_recording(data: bytes, name: str) -> bool:
+    """Say whether what was read is a recording, by a column that only traces have; else its name tells."""
+    there = column_names(data)
+    return "op" not in there if there else name.endswith(".npz")

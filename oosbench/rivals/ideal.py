@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..compiled import entry, jit
+from ..compiled import entry, jit, writeable
 from ..costs import Tally
 from ..machine import Result
 from ..shadow.guest import store
@@ -104,7 +104,7 @@ def ideal(result: Result) -> Tally:
         np.full(trace.vcpus, _NONE),
         np.zeros((trace.guest_pages, 1024 if trace.levels == 2 else 512), np.int64),
     )
-    derived = used_entries(guest, trace.events, result.outcomes, trace.levels)
+    derived = used_entries(guest, writeable(trace.events), result.outcomes, trace.levels)
     c = result.counters
     counts = {
         "vmexit_pf": c.fault_guest + c.hvm_inject,

@@ -5,7 +5,8 @@ table itself. Shadow entries that are not present are under no constraint, whate
 fault (I13: the audits pass over them). What the guest may see of all this is judged from outside, by the oracle (I14:
 `oosbench.oracle`).
 
-A preset may have a defect that breaks an invariant: D2, D4 and D9 break I2 and I6, D5 breaks I12, D17 I1 and I4.
+A preset may have a defect that breaks an invariant: D2, D4 and D9 break I2 and I6, D5 breaks I12, D17 I1 and I4; a
+change of CR4.PSE breaks I1 without `pse_unshadow`.
 """
 
 from __future__ import annotations

@@ -182,6 +182,8 @@ def resync_l1(d, v, slot, cause):
 def _log(d, v, gmfn, cause, compared, dirty, runs):
     """Add a row to the log of content passes; `replay.run` sees to it that there is room."""
     state = d.state[0]
+    if state.resyncs >= len(d.resyncs):
+        raise AssertionError("the log of content passes is full: an event fills more than LOG_MARGIN rows")
     row = d.resyncs[state.resyncs]
     state.resyncs += 1
     row.event = state.event

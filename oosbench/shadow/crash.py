@@ -17,3 +17,7 @@ class NotInSlots(Crash):
 
 class DomainCrash(Crash):
     """The guest is given up (Xen: domain_crash)."""
+
+
+class PolicyFailed(Exception):
+    """A reader's own rule raised an error: no end of the original, but of the run."""

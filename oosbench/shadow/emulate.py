@@ -118,8 +118,11 @@ def emulate(d, v, va, gmfn, fast):
         Whether the shortcut for a repeated write to one page led here.
     """
     vcpu = d.vcpus[v]
+    valueless = d.state[0].pending_stores == 0
     status = emulated_write(d, v)
     if status == UNHANDLEABLE:
+        if valueless and not is_page_table(d, gmfn):
+            d.state[0].stores_emulated = 1  # a store of which a trace tells the place alone: it goes through
         if fast:
             d.counters[ctr.shadow_fault_fast_emulate_fail] += 1
             vcpu.last_write_emul_ok = 0

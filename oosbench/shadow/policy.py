@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..compiled import jit
 from ..compiled.calls import call
+from .crash import PolicyFailed
 from .guest import is_oos
 from .oos import may_unsync
 from .slots import slots_in_use
@@ -27,7 +28,10 @@ def _ask(d, v, gmfn, va):
         return False
     writes = _count_write(d, v, gmfn)
     passes = d.frames[gmfn].passes
-    return call(d.config[0].policy, gmfn, va, v, d.state[0].event, writes, passes, slots_in_use(d, v)) != 0
+    answer = call(d.config[0].policy, gmfn, va, v, d.state[0].event, writes, passes, slots_in_use(d, v))
+    if answer < 0:
+        raise PolicyFailed
+    return answer != 0
 
 
 @jit

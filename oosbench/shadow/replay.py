@@ -163,6 +163,8 @@ def _execute(d, event):
         vcpu.nx = event.value
     elif op == PSE:
         d.counters[ctr.vmexit_cr] += 1
+        if d.config[0].pse_unshadow and vcpu.pse != event.value:
+            blow_tables(d)  # else a shadow would go on with what an entry meant before
         vcpu.pse = event.value
         update_paging_modes(d, v)
     elif op == P2M:

@@ -86,7 +86,7 @@ CONFIG = _record(
     "oos threshold policy oos_slots fixups fixup_buckets fixup_bucket_entries fixup_stride fixups_per_slot snapshot "
     "fast_fault_path fast_emulation virtual_tlb skip_verify early_unshadow writable_heuristics guesses "
     "linux_l3_toplevel prefetch prefetch_distance fixup_first demand_rw user_unshadow drop_ro_writes "
-    "fixup_distinct fl1_fixups resync_late prealloc_first skip_2level no_gnp "
+    "fixup_distinct fl1_fixups resync_late prealloc_first skip_2level no_gnp pse_unshadow "
     "resync_on_fault lazy_snapshot line_compare demand_slots unsafe "
     "levels guest_pages pool_pages identity_root"
 )

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UsageError
-from ..machine import Machine, Result
+from ..machine import Machine, Names, Result
 from ..presets import Preset, preset
 from ..shadow.crash import Crash
 from ..shadow.replay import EMUL, OK
@@ -81,6 +81,8 @@ def first_difference(
     chosen = preset(one), preset(other)
     if chosen[0] == chosen[1]:
         raise UsageError(f"both machines are {chosen[0].name}; name two presets that differ")
+    machines = Names()
+    chosen = [machines.of_preset(p) for p in chosen]
     results = []
     for i, which in enumerate(chosen):
         told = None if progress is None else _shifted(progress, i * len(trace.events), total)

@@ -112,11 +112,14 @@ def surface(frame: pd.DataFrame, name: str, along: Sequence[str], of: str | Proc
     Raises
     ------
     DesignError
-        If the sweep has no such axis, or there is no such metric.
+        If the sweep has no such axis, there is no such metric, or points of several versions of oosbench are mixed.
     """
     for axis in along:
         if axis not in frame:
             raise DesignError(f"this sweep has no axis {axis!r}")
+    made_by = frame.oosbench.unique() if "oosbench" in frame else ()
+    if len(made_by) > 1:
+        raise DesignError(f"these points are of {len(made_by)} versions: {', '.join(made_by)}; choose those of one")
     by = ["workload", "preset", *along]
     values = frame[by].assign(value=metric(frame, name, of)).dropna(subset="value")
     found = values.groupby(by, sort=False, dropna=False).value

@@ -6,6 +6,7 @@ two processes on one file the second waits a moment. (A power cut may lose the l
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -34,7 +36,11 @@ CREATE TABLE points (
     seconds REAL NOT NULL
 ) WITHOUT ROWID
 """
+_COLUMNS = ("key", "description", "labels", "error", "counters", "seconds")
+# A table of its own, which files have that were written since there are digests; others go on with theirs.
+_DIGESTS = "CREATE TABLE IF NOT EXISTS digests (key TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID"
 _FIRST = ("workload", "preset", "seed", "guest", "levels", "vcpus")  # columns
+_READ_ONLY = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
 
 
 def own_store() -> Path:
@@ -49,7 +55,7 @@ class Store:
     Parameters
     ----------
     path : path
-        Made if it is not there.
+        Made if it is not there. One that may not be written is opened for reading.
 
     Raises
     ------
@@ -59,25 +65,38 @@ class Store:
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
+        if "\0" in str(self.path):
+            raise StoreError(f"{str(path)!r}: is no name of a file: there is a NUL in it")
         with self._explained():
-            if self.path.exists() and self.path.stat().st_size:
+            there = self.path.exists() and self.path.stat().st_size > 0
+            if there:
                 self._inspect()
-            self._db = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            with self._transaction():
-                if self._pragma("application_id") == 0:
-                    self._db.execute(_SCHEMA)
-                    self._db.execute(f"PRAGMA application_id = {_OURS}")
-                    self._db.execute(f"PRAGMA user_version = {_FORM}")
+            try:
+                self._open()
+            except sqlite3.OperationalError as error:
+                if not there or not str(getattr(error, "sqlite_errorname", "")).startswith(_READ_ONLY):
+                    raise
+                self._db.close()
+                self._db = self._open_for_reading()
+
+    def _open(self) -> None:
+        self._db = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        with self._transaction():
+            if self._pragma("application_id") == 0:
+                self._db.execute(_SCHEMA)
+                self._db.execute(f"PRAGMA application_id = {_OURS}")
+                self._db.execute(f"PRAGMA user_version = {_FORM}")
+            self._db.execute(_DIGESTS)
 
     def put(self, point: Point, outcome: Outcome) -> None:
-        """Store a point; one that is there already and went well stays as it is.
+        """Store a point; one that is there already, whole, and went well stays as it is.
 
         Raises
         ------
         StoreError
-            If there is no room. What was stored before is safe.
+            If there is no room, or the file may only be read. What was stored before is safe.
         """
         row = (
             point.key,
@@ -88,18 +107,32 @@ class Store:
             outcome.seconds,
         )
         with self._explained(), self._transaction():
-            self._db.execute(
-                "INSERT INTO points VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
-                "error = excluded.error, counters = excluded.counters, seconds = excluded.seconds WHERE error != ''",
-                row,
-            )
+            there = self._rows([point.key])
+            if not there or there[0] is None or there[0].error != "":
+                self._db.execute("REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?)", row)
+                self._db.execute("REPLACE INTO digests VALUES (?, ?)", (point.key, _digest(row)))
 
     def known(self, points: Iterable[Point]) -> dict[str, bool]:
-        """Return, by key, for those of the points that are stored, whether they went well."""
+        """Return, by key, for those of the points that are stored, whether they went well.
+
+        One that is damaged is not known: it is made again.
+        """
         with self._explained():
-            query = "SELECT error FROM points WHERE key = ?"
-            rows = ((point.key, self._db.execute(query, (point.key,)).fetchone()) for point in points)
-            return {key: row[0] == "" for key, row in rows if row is not None}
+            rows = self._rows(point.key for point in points)
+            return {row.key: row.error == "" for row in rows if row is not None}
+
+    def _rows(self, keys: Iterable[str] | None = None) -> list[_Row | None]:
+        """Return rows of some keys, or all; None for one that is damaged."""
+        raw = ", ".join(f"CAST({name} AS BLOB)" if name != "seconds" else name for name in _COLUMNS)
+        has = self._db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'digests'").fetchone()[0]
+        digest = "(SELECT digest FROM digests WHERE digests.key = points.key)" if has else "NULL"
+        query = f"SELECT {raw}, {digest} FROM points"
+        if keys is None:
+            found = self._db.execute(f"{query} ORDER BY key").fetchall()
+        else:
+            each = (self._db.execute(f"{query} WHERE key = ?", (key,)).fetchone() for key in keys)
+            found = [row for row in each if row is not None]
+        return [_taken_in(*row) for row in found]
 
     def frame(self, points: Iterable[Point] | None = None) -> pd.DataFrame:
         """Return what is stored as tidy data.
@@ -113,25 +146,39 @@ class Store:
         -------
         DataFrame
             One row per point: workload, preset, seed, guest (a digest), a column for each axis and parameter, then
-            error, seconds and every counter. A counter that has the name of an axis is called ``NAME_counted``. What
+            oosbench (version and sources that made it), error, seconds and every counter. A counter that has the name
+            of an axis is called ``NAME_counted``. What
             a point does not have is NA.
+
+        Raises
+        ------
+        StoreError
+            If all are asked for, and some are damaged.
         """
         with self._explained():
             if points is None:
-                found = self._db.execute("SELECT labels, error, seconds, counters FROM points ORDER BY key").fetchall()
-                stored = [(json.loads(labels), *rest) for labels, *rest in found]
+                found = self._rows()
+                damaged = sum(row is None for row in found)
+                if damaged:
+                    raise StoreError(
+                        f"{self.path}: {damaged:,} of {len(found):,} points are damaged; "
+                        "the sweep that made them makes them again, and keeps the rest"
+                    )
+                stored = [(row.labels, row) for row in found]
             else:
-                query = "SELECT error, seconds, counters FROM points WHERE key = ?"
-                each = ((point.labels, self._db.execute(query, (point.key,)).fetchone()) for point in points)
-                stored = [(labels, *row) for labels, row in each if row is not None]
-        axes = dict.fromkeys(_FIRST) | dict.fromkeys(name for labels, *_ in stored for name in labels)
+                points = list(points)
+                rows = {row.key: row for row in self._rows(point.key for point in points) if row is not None}
+                stored = [(point.labels, rows[point.key]) for point in points if point.key in rows]
+        axes = dict.fromkeys(_FIRST) | dict.fromkeys(name for labels, _ in stored for name in labels)
         rows = []
-        for labels, error, seconds, counters in stored:
-            told = json.loads(counters)
+        for labels, row in stored:
+            told = dict(row.counters)
             mode = {name: told.pop(name) for name in ("levels", "vcpus") if name in told}
             counted = {f"{name}_counted" if name in axes else name: n for name, n in told.items()}
-            rows.append(labels | mode | {"error": error, "seconds": seconds} | counted)
-        columns = axes | dict.fromkeys(("error", "seconds")) | dict.fromkeys(name for row in rows for name in row)
+            rows.append(labels | mode | {"oosbench": row.version, "error": row.error, "seconds": row.seconds} | counted)
+        columns = (
+            axes | dict.fromkeys(("oosbench", "error", "seconds")) | dict.fromkeys(name for row in rows for name in row)
+        )
         frame = pd.DataFrame(rows, columns=list(columns))
         if frame.error.ne("").any():  # whole numbers stay such where some are missing
             counters = frame.columns[frame.columns.get_loc("seconds") + 1 :]
@@ -159,7 +206,12 @@ class Store:
 
     def _inspect(self) -> None:
         """Look whether the file is what it should be, without a change to it."""
-        self._db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE)
+        try:
+            self._db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE)
+            self._pragma("application_id")
+        except sqlite3.OperationalError:  # its folder may not be written
+            self._db.close()
+            self._db = self._open_for_reading()
         try:
             ours, form = self._pragma("application_id"), self._pragma("user_version")
             tables = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
@@ -169,11 +221,22 @@ class Store:
                 )
             if form > _FORM:
                 raise StoreError(f"{self.path}: is of a later version of oosbench, form {form}; this one knows {_FORM}")
+            columns = tuple(name for _, name, *_ in self._db.execute("PRAGMA table_info(points)"))
+            if ours == _OURS and columns != _COLUMNS:
+                raise StoreError(f"{self.path}: has not the columns of sweep results; it is left as it is")
             told = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if told != "ok":
                 raise StoreError(f"{self.path}: is damaged ({' '.join(told.split())}); it is left as it is")
         finally:
             self._db.close()
+
+    def _open_for_reading(self) -> sqlite3.Connection:
+        """Open a file in a folder that may not be written."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        # Where nobody writes, SQLite needs no files beside it if it is told so.
+        still = "" if log.exists() and log.stat().st_size else "&immutable=1"
+        uri = f"{self.path.absolute().as_uri()}?mode=ro{still}"
+        return sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -191,6 +254,8 @@ class Store:
         """Say in plain words what SQLite complains of."""
         try:
             yield
+        except UnicodeEncodeError as error:
+            raise StoreError(f"{self.path}: the name of a workload or a file is no text ({error})") from None
         except sqlite3.Error as error:
             told = {
                 "SQLITE_FULL": "there is no room left on its disk; what was stored before is safe",
@@ -202,3 +267,34 @@ class Store:
             }
             kind = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
             raise StoreError(f"{self.path}: {told.get(kind, 'cannot be used')} ({error})") from None
+
+
+def _digest(row: tuple) -> str:
+    """Return the digest of a row."""
+    return hashlib.sha256(canonical(list(row)).encode()).hexdigest()
+
+
+class _Row(NamedTuple):
+    """A row that is as it was stored."""
+
+    key: str
+    version: str
+    labels: dict[str, object]
+    error: str
+    counters: dict[str, int]
+    seconds: float
+
+
+def _taken_in(*columns: object) -> _Row | None:
+    """Return a row, None if it is damaged: its texts are bytes, its digest the last column, None if it has none."""
+    *columns, seconds, digest = columns
+    try:
+        texts = [part.decode() for part in columns]
+        key, description, labels, error, counters = texts
+        described, labelled, counted = (json.loads(text) for text in (description, labels, counters))
+        whole = digest in (None, _digest((*texts, seconds)))
+        whole &= key == hashlib.sha256(description.encode()).hexdigest() and isinstance(labelled, dict)
+        whole &= all(type(number) is int for number in counted.values())
+        return _Row(key, described["oosbench"], labelled, error, counted, float(seconds)) if whole else None
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        return None

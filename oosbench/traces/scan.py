@@ -24,6 +24,7 @@ def _padded(words: list[str]) -> np.ndarray:
 
 _OP_NAMES = _padded(list(OPS))
 _OP_FIELDS = _padded([FIELDS[op][0] if op != "P2M" else "" for op in OPS])
+_OP_LENGTHS = np.array([len(op) for op in OPS])
 _OP_LEAST = np.array([FIELDS[op][1] for op in OPS])
 
 
@@ -38,10 +39,9 @@ def _field_end(text, at):
 def _find_op(text, begin, end):
     """Return the number of the op spelled between two places, -1 if there is none."""
     for op in range(len(_OP_NAMES)):
-        same = end - begin < 8
-        for i in range(8):
-            here = text[begin + i] if begin + i < end else 0
-            same = same and here == _OP_NAMES[op, i]
+        same = end - begin == _OP_LENGTHS[op]
+        for i in range(_OP_LENGTHS[op] if same else 0):
+            same = same and text[begin + i] == _OP_NAMES[op, i]
         if same:
             return op
     return -1

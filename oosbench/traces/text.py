@@ -8,7 +8,7 @@ and kept as it is, so that writing a trace gives the bytes that were read.
 from __future__ import annotations
 
 import re
-from itertools import repeat
+from itertools import count, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,9 @@ from .scan import scan
 _KINDS = {"r": 0, "w": PFEC_W, "x": PFEC_I}
 _MODE = "levels vcpus guest_pages shadow_pages"
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,19}|0x(?:0|[1-9a-fA-F][0-9a-fA-F]{0,15})")
+
+
+_REMARKS = re.compile(rb"(?:(?:#[^\n\r]*)?\n)*")
 
 
 class Parsed(NamedTuple):
@@ -135,7 +138,11 @@ def parse(text: bytes, name: str) -> Parsed:
             spelled = text[at:end].decode()
         except UnicodeDecodeError:
             raise TraceError(f"{where}: is no text (UTF-8)") from None
+        if spelled.endswith("\r") and mode is None:  # not one line alone
+            raise TraceError(f"{where}: ends in CR LF, as lines do on Windows; must end in LF alone")
         fields = re.split("[ \t]+", spelled.strip(" \t"))
+        if "#" in spelled and not fields[0].startswith("#"):
+            raise TraceError(f"{where}: a remark (#) must have a line of its own")
         if fields[0] == "MODE":
             if mode is not None:
                 raise TraceError(f"{where}: a second MODE; there is one, before everything else")
@@ -147,13 +154,26 @@ def parse(text: bytes, name: str) -> Parsed:
             row += 1
         if not (line == 1 and mode is not None and spelled == mode_line(mode)):
             verbatim[line] = spelled
-        at = end + 1
-        line += 1
+        at, line = _remarks(text, end + 1, line + 1, verbatim)
     if mode is None:
         raise TraceError(f"{name}: holds no event; a trace begins with: {usage('MODE')}")
     if not text.endswith(b"\n"):
         verbatim[0] = ""
     return Parsed(mode, events[:row].copy(), verbatim)
+
+
+def _remarks(text: bytes, at: int, line: int, verbatim: dict[int, str]) -> tuple[int, int]:
+    """Keep the empty lines and remarks that begin at a place; return where they end, as place and number of a line.
+
+    They stand together, often enough by the million, so they are not looked at one by one.
+    """
+    told = _REMARKS.match(text, at)
+    kept = told[0].split(b"\n")[:-1]
+    try:
+        verbatim.update(zip(count(line), map(bytes.decode, kept)))
+    except UnicodeDecodeError:
+        return at, line  # the line is found, and refused, when it is read by itself
+    return told.end(), line + len(kept)
 
 
 # --- writing -----------------------------------------------------------------------------------------------------

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import io
 import lzma
 import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
+from ..compiled import writeable
 from ..errors import TraceError
+from ..input import foreign, read_input, shown
 from ..output import text_file, whole_file
-from ..x86 import LEVELS, MAX_FRAMES, PAGE_SIZE
-from .columns import read_columns
-from .events import ACCESS, CR3, EVENT, INVLPG, NX, OPS, P2M, POKE, PSE, WP, WRITE, WRITEHL
+from ..x86 import LEVELS, MAX_FRAMES, unsigned
+from .checks import complaints, filled_in
+from .columns import ZIP, read_columns
+from .events import EVENT, OPS, POKE
 from .summary import Summary, summarise
 from .text import Parsed, parse, spell
 
@@ -52,7 +59,7 @@ class Trace:
 
     Notes
     -----
-    Making a trace does not check it; `validate` does, and `Machine` calls that.
+    Making a trace does not check it; `validate` does, and all that uses it calls that.
     """
 
     levels: int
@@ -64,12 +71,14 @@ class Trace:
     verbatim: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        events = np.require(self.events, EVENT, ["C", "W"]).view(np.recarray)
+        events = np.require(self.events, EVENT, ["C"]).view(np.recarray)
         object.__setattr__(self, "events", events)
+        object.__setattr__(self, "verbatim", MappingProxyType(dict(self.verbatim)))
+        object.__setattr__(self, "_valid", False)
 
     @classmethod
     def from_events(cls, mode: tuple[int, int, int, int], events: np.ndarray, name: str) -> Trace:
-        """Return a trace of these events, checked; their lines become those of its text form.
+        """Return a trace of a copy of these events, checked; its lines become those of its text form.
 
         Parameters
         ----------
@@ -83,6 +92,7 @@ class Trace:
         TraceError
             If an event is impossible.
         """
+        events = np.array(events, EVENT)
         events["line"] = np.arange(2, len(events) + 2)
         return cls(*mode, events=events, name=name).validate()
 
@@ -98,16 +108,24 @@ class Trace:
             If a line is malformed or says something impossible.
         """
         parsed = parse(text.encode() if isinstance(text, str) else text, name)
-        return cls(*parsed.mode, events=parsed.events, name=name, verbatim=parsed.verbatim).validate()
+        return cls(*parsed.mode, events=parsed.events, name=name, verbatim=parsed.verbatim)._checked()
 
     def to_text(self) -> str:
-        """Return the text form; for a trace that was read from text, the same text."""
-        mode = (self.levels, self.vcpus, self.guest_pages, self.shadow_pages)
-        return spell(Parsed(mode, self.events, dict(self.verbatim)))
+        """Return the text form; for a trace that was read from text, the same text.
+
+        Raises
+        ------
+        TraceError
+            If an event is impossible.
+        """
+        self.validate()
+        return spell(Parsed(self.mode, self.events, dict(self.verbatim)))
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> Trace:
         """Read a trace from a text file, compressed by gzip or xz or not, or from ``.npz``; and check it.
+
+        It is read once, so it may be a pipe; ``-`` is standard input.
 
         Raises
         ------
@@ -116,37 +134,49 @@ class Trace:
         OSError
             If it cannot be read.
         """
-        path = Path(path)
-        with path.open("rb") as file:
-            start = file.read(6)
-        if start.startswith(b"PK"):
-            return cls._from_npz(path)
-        unpack = next((opens for sign, opens in _PACKED.items() if start.startswith(sign)), None)
-        if unpack is None:
-            if path.stat().st_size > MAX_TEXT:
-                raise TraceError(f"{path}: is larger than {MAX_TEXT:,} bytes")
-            return cls.from_text(path.read_bytes(), str(path))
-        try:
-            with unpack(path) as file:
-                text = file.read(MAX_TEXT + 1)
-        except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
-            raise TraceError(f"{path}: is damaged or cut short ({error})") from None
-        if len(text) > MAX_TEXT:
-            raise TraceError(f"{path}: unpacks to more than {MAX_TEXT:,} bytes")
-        return cls.from_text(text, str(path))
+        return cls.from_bytes(read_input(path, TraceError), shown(path))
 
     @classmethod
-    def _from_npz(cls, path: Path) -> Trace:
-        columns = read_columns(path, _NPZ_COLUMNS, TraceError)
+    def from_bytes(cls, data: bytes, name: str = "trace") -> Trace:
+        """Return the trace in the bytes of a file, of any kind that `read` takes; and check it.
+
+        Raises
+        ------
+        TraceError
+            If they hold no trace.
+        """
+        if data.startswith(ZIP):
+            return cls._from_npz(data, name)
+        unpack = next((opens for sign, opens in _PACKED.items() if data.startswith(sign)), None)
+        if unpack is not None:
+            try:
+                with unpack(io.BytesIO(data)) as file:
+                    data = file.read(MAX_TEXT + 1)
+            except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+                raise TraceError(f"{name}: is damaged or cut short ({error})") from None
+            if len(data) > MAX_TEXT:
+                raise TraceError(f"{name}: unpacks to more than {MAX_TEXT:,} bytes")
+        if what := foreign(data):
+            raise TraceError(f"{name}: {what}")
+        if len(data) > MAX_TEXT:
+            raise TraceError(f"{name}: is larger than {MAX_TEXT:,} bytes")
+        return cls.from_text(data, name)
+
+    @classmethod
+    def _from_npz(cls, data: bytes, name: str) -> Trace:
+        columns = read_columns(data, name, _NPZ_COLUMNS, TraceError)
         lengths = {name: len(columns[name]) for name in EVENT.names}
         if len(columns["mode"]) != 4 or len(set(lengths.values())) != 1:
-            raise TraceError(f"{path}: mode must have 4 numbers and all columns one length, they have {lengths}")
+            raise TraceError(f"{name}: mode must have 4 numbers and all columns one length, they have {lengths}")
         events = np.zeros(len(columns["op"]), EVENT).view(np.recarray)
-        for name in EVENT.names:
-            events[name] = columns[name]
+        for column in EVENT.names:
+            events[column] = columns[column]
+        numbers = columns["verbatim_line"].tolist()
         kept = columns["verbatim_text"].tobytes().decode(errors="replace").split("\n")
-        verbatim = dict(zip(columns["verbatim_line"].tolist(), kept, strict=False))
-        return cls(*columns["mode"].tolist(), events=events, name=str(path), verbatim=verbatim).validate()
+        if len(kept) != max(len(numbers), 1):
+            raise TraceError(f"{name}: verbatim_text has {len(kept)} lines, verbatim_line {len(numbers)}")
+        verbatim = dict(zip(numbers, kept, strict=False))
+        return cls(*columns["mode"].tolist(), events=events, name=name, verbatim=verbatim).validate()
 
     def write(self, path: str | os.PathLike) -> None:
         """Write the trace: ``.npz``, text packed by gzip (``.gz``) or xz (``.xz``), or text.
@@ -164,17 +194,31 @@ class Trace:
 
     def _npz_columns(self) -> dict[str, np.ndarray]:
         text = "\n".join(self.verbatim.values()).encode()
+        self.validate()
         return {
-            "mode": np.array([self.levels, self.vcpus, self.guest_pages, self.shadow_pages]),
+            "mode": np.array(self.mode),
             "verbatim_line": np.array(list(self.verbatim), np.int64),
             "verbatim_text": np.frombuffer(text, np.uint8),
         } | {name: self.events[name] for name in EVENT.names}
 
     # --- looking -----------------------------------------------------------------------------------------------
 
+    @property
+    def mode(self) -> tuple[int, int, int, int]:
+        """Levels, vCPUs, guest pages, shadow pages."""
+        return self.levels, self.vcpus, self.guest_pages, self.shadow_pages
+
     def __len__(self) -> int:
         """Return the number of events; a POKE is none."""
         return int(np.count_nonzero(self.events.op != POKE))
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits that are the same for traces that say the same, whatever they are called."""
+        told = hashlib.sha256(f"{self.mode}".encode())
+        for name in ("op", "vcpu", "width", "access", "address", "value"):
+            told.update(np.ascontiguousarray(self.events[name]))
+        return told.hexdigest()[:16]
 
     def counts(self) -> pd.Series:
         """Return how many lines there are of each op."""
@@ -194,31 +238,67 @@ class Trace:
 
     def summary(self) -> Summary:
         """Return what the guest does to its page tables, in numbers; printed, it is a table."""
-        return summarise(self.name, (self.levels, self.vcpus, self.guest_pages, self.shadow_pages), self.events)
+        self.validate()
+        return summarise(self.name, self.mode, writeable(self.events))
 
     # --- checking ----------------------------------------------------------------------------------------------
 
     def validate(self) -> Trace:
-        """Return the trace itself if everything in it is possible.
+        """Return the trace itself if everything in it is possible, and can be said in every form.
+
+        Lines that are all 0 are numbered, and `spelled` grows where a field must be written out. From then on the
+        events, and the array they came in, may not be written.
 
         Raises
         ------
         TraceError
             With the first offending line, and what would be right.
         """
+        if not self._valid:
+            self._checked()
+            if self.verbatim:
+                self._check_verbatim()
+        return self
+
+    def _checked(self) -> Trace:
+        """Check mode and events, and freeze the events."""
         self._check_mode()
-        worst = len(self.events)
+        events = filled_in(self.events, self.levels)
+        worst = len(events)
         message = ""
-        for wrong, what in self._complaints():
+        for wrong, what in complaints(events, self.mode, bool(self.verbatim)):
             rows = np.flatnonzero(wrong)
             if len(rows) and rows[0] < worst:
                 worst, message = int(rows[0]), what
         if message:
-            event = self.events[worst]
+            event = events[worst]
             told = f"{OPS[event.op] if event.op < len(OPS) else event.op} of vcpu {event.vcpu}"
-            number = f"address {int(event.address) & (2**64 - 1):#x}, value {int(event.value) & (2**64 - 1):#x}"
+            number = f"address {unsigned(event.address):#x}, value {unsigned(event.value):#x}"
             raise TraceError(f"{self.name}, line {event.line}: {message} ({told}, {number}, size {event.width})")
+        object.__setattr__(self, "events", events)
+        array: object = events
+        while isinstance(array, np.ndarray):
+            array.flags.writeable = False
+            array = array.base
+        object.__setattr__(self, "_valid", True)
         return self
+
+    def _check_verbatim(self) -> None:
+        """Refuse lines kept from a text that do not say what the events do."""
+        object.__setattr__(self, "_valid", False)
+        try:
+            text = spell(Parsed(self.mode, self.events, dict(self.verbatim))).encode()
+            again = parse(text, f"{self.name}, its text form")
+        except UnicodeEncodeError:
+            raise TraceError(f"{self.name}: a line of verbatim is no text") from None
+        if again.mode != self.mode:
+            raise TraceError(f"{self.name}: verbatim says MODE {again.mode}, must be {self.mode}")
+        same = len(again.events) == len(self.events) and again.events == self.events
+        if not np.all(same):
+            row = int(np.argmin(same)) if np.ndim(same) else 0
+            line = self.events.line[row] if len(self.events) else 1
+            raise TraceError(f"{self.name}, line {line}: verbatim says something else than the event")
+        object.__setattr__(self, "_valid", True)
 
     def _check_mode(self) -> None:
         for what, value, least, most in (
@@ -229,29 +309,3 @@ class Trace:
         ):
             if not least <= value <= most:
                 raise TraceError(f"{self.name}, MODE: {what} is {value}, must be {least} to {most}")
-
-    def _complaints(self):
-        """Yield, for each rule, which events break it and what the rule is."""
-        op, address, width, value = (self.events[name] for name in ("op", "address", "width", "value"))
-        physical = (op == POKE) | (op == CR3)
-        virtual = (op == ACCESS) | (op == WRITE) | (op == WRITEHL) | (op == INVLPG)
-        sized = (op == POKE) | (op == WRITE)
-        switch = (op == WP) | (op == NX) | (op == PSE)
-        yield op >= len(OPS), "unknown op"
-        yield (virtual | switch | (op == CR3)) & (self.events.vcpu >= self.vcpus), f"vcpu must be below {self.vcpus}"
-        yield sized & ~np.isin(width, (1, 2, 4, 8)), "size must be 1, 2, 4 or 8"
-        length = np.where(op == WRITEHL, 8, width)
-        yield (sized | (op == WRITEHL)) & ((address & 4095) + length > PAGE_SIZE), "a store must not cross a page"
-        shift = np.minimum(8 * width.astype(np.int64), 63)
-        yield sized & (width < 8) & (value >> shift != 0), "the value is wider than its size"
-        top = self.guest_pages * PAGE_SIZE
-        yield physical & ((address < 0) | (address >= top)), f"guest memory ends at {top:#x}"
-        align = 32 if self.levels == 3 else PAGE_SIZE
-        yield (op == CR3) & (address % align != 0), f"a root must be aligned to {align} bytes"
-        yield (op == P2M) & ((address < 0) | (address >= self.guest_pages)), f"gfn must be below {self.guest_pages}"
-        yield (op == P2M) & ((value < 0) | (value > 2)), "type of memory must be ram, ro or mmio"
-        yield switch & (value != 0) & (value != 1), "must be 0 or 1"
-        if self.levels == 4:
-            yield virtual & (address != address << 16 >> 16), "the address is not canonical"
-        else:
-            yield virtual & ((address < 0) | (address >= 2**32)), "the address is wider than 32 bits"

@@ -168,8 +168,8 @@ class Story:
             self.unflushed = False
         va = (self._user_va(table, index) if v in self.paged else DATA[table % 4] << 12) + offset
         who = "u" if user and v in self.paged else "s"
-        if kind == "w" and who == "s":
-            # It may have to be emulated, and then there must be something to store; and it may hit a table.
+        if kind == "w" and who == "s" and (self.guest.careful or index & 1):
+            # It may hit a table.
             self.unflushed = True
             yield f"WRITE {v} {va:#x} 0x0 {1 if offset % 8 else 4}"
         else:

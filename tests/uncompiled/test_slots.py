@@ -8,6 +8,7 @@ import pytest
 from oosbench import preset
 from oosbench.shadow import counters as ctr
 from oosbench.shadow import oos, slots, snapshot, state
+from oosbench.shadow.content import BY_FAULT
 from oosbench.shadow.crash import NotInSlots
 from oosbench.shadow.links import make_shadow
 from oosbench.shadow.replay import start
@@ -95,3 +96,13 @@ def test_what_may_not_go_out_of_sync(domain):
 def test_a_page_in_no_slot_is_a_crash(domain):
     with pytest.raises(NotInSlots):
         slots.find_slot(domain, 30)
+
+
+def test_the_log_of_content_passes_has_a_bound(domain):
+    """No event fills the margin that `replay.run` keeps; should one ever, the run ends and no memory is spoiled."""
+    domain.state[0].resyncs = len(domain.resyncs) - 1
+    for gmfn in (30, 31):
+        assert oos.sh_unsync(domain, 0, gmfn, 0)
+    oos.sh_resync(domain, 30, BY_FAULT)
+    with pytest.raises(AssertionError, match="the log of content passes is full"):
+        oos.sh_resync(domain, 31, BY_FAULT)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...compiled import entry, jit
+from ...compiled import entry, jit, writeable
 from ...costs import Tally
 from ...costs.primitives import EVENTS
 from ...errors import CostError
@@ -194,7 +194,7 @@ def replay(
     for start in range(0, total, CHUNK):
         if cancelled is not None and cancelled():
             raise Cancelled(f"stopped at row {start:,} of {total:,}")
-        run(k, trace.events, results, start, min(start + CHUNK, total))
+        run(k, writeable(trace.events), results, start, min(start + CHUNK, total))
         if progress is not None:
             progress(min(start + CHUNK, total), total)
     return k, results
