@@ -249,5 +249,5 @@ def test_no_path_of_a_machine_and_no_registry_is_named():
 def test_every_file_that_a_document_names_is_there():
     for path in (ROOT / "README.md", ROOT / "REPRODUCE.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
         told = path.read_text()
-        for name in re.findall(r"`((?:oosbench|data|tests|notebooks|docs)/[\w./]*)`|\((data/[\w.]+)\)", told):
+        for name in re.findall(r"`((?:oosbench|data|tests|notebooks|docs|findings)/[\w./]*)`|\((data/[\w.]+)\)", told):
             assert (ROOT / (name[0] or name[1])).exists(), f"{path.name} names {name}"
