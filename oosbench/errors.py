@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def did_you_mean(name: str, there_are: Iterable[str]) -> str:
+    """Return what a message says of a name that does not exist: what there is, and what comes near it, if anything."""
+    names = list(there_are)
+    near = get_close_matches(name, names, 1, 0.55) or [one for one in names if name and name in one][:1]
+    return f"there are {', '.join(names)}" + (f"; did you mean {near[0]!r}?" if near else "")
+
 
 class BadInput(ValueError):
     """Something given from outside cannot be used."""

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import triang
 
-from ..errors import CostError
+from ..errors import CostError, did_you_mean
 from ..recordings import data_folder
 from .primitives import CATEGORIES, EVENTS, Tally
 
@@ -216,7 +216,7 @@ def processor(name: str | Processor) -> Processor:
         return name
     found = processors().get(name)
     if found is None:
-        raise CostError(f"unknown processor {name!r}; there are {', '.join(processors())}")
+        raise CostError(f"unknown processor {name!r}; {did_you_mean(name, processors())}")
     return found
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import UnionType
 
 import pandas as pd
 
+from ..errors import UsageError
 from ..presets import Preset, preset
-from ..recordings import Recording, open_trace
+from ..recordings import Recording, look_for, open_trace
 from ..traces import Trace
 from .apart import Names, told_apart
 from .machine import Machine
@@ -45,11 +48,16 @@ def run_each(
 
     Raises
     ------
-    PresetError
-        Before anything runs, if there is no such preset.
+    UsageError, PresetError, RecordingError, OSError
+        Before anything runs: if `sources` or `presets` is one of them and not a list, or if there is no such preset,
+        recording or file.
     TraceError, RecordingError, OSError
         Later, if a trace cannot be used.
     """
+    _are_several("sources", sources, str | os.PathLike | Trace | Recording)
+    _are_several("presets", presets, str | Preset)
+    for source in sources if isinstance(sources, Sequence) else ():  # what is made as it is asked for is not there yet
+        look_for(source)
     guests, machines = Names(), Names()
     chosen = [machines.of_preset(preset(p)) for p in presets]
 
@@ -63,6 +71,13 @@ def run_each(
                 yield Machine(trace, p, keep_outcomes=False).run(told, cancelled)
 
     return each()
+
+
+def _are_several(what: str, given: object, one: UnionType) -> None:
+    """Refuse one of what there should be a list of: a word is an iterable too, of letters."""
+    if isinstance(given, one):
+        name = repr(given if isinstance(given, str) else getattr(given, "name", given))
+        raise UsageError(f"{what} is {name}, must be a list: [{name}]")
 
 
 def _name_progress(progress: Progress, label: str) -> Callable[[int, int], None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from ..compiled import writeable
 from ..errors import UsageError
 from ..presets import DEFAULT, Preset, axes
 from ..presets import preset as find_preset
+from ..recordings import Recording, open_trace
 from ..shadow import counters as ctr
 from ..shadow import replay
 from ..shadow.auditor import Auditor, new_auditor
@@ -38,7 +40,7 @@ class Machine:
 
     Parameters
     ----------
-    trace : Trace
+    trace : Trace, or what `oosbench.open_trace` takes
     preset : str or Preset
     keep_outcomes : bool
         Whether to remember the outcome of each event (17 bytes each).
@@ -64,9 +66,14 @@ class Machine:
     """
 
     def __init__(
-        self, trace: Trace, preset: str | Preset = DEFAULT, *, keep_outcomes: bool = True, keep_resyncs: bool = True
+        self,
+        trace: Trace | Recording | str | os.PathLike,
+        preset: str | Preset = DEFAULT,
+        *,
+        keep_outcomes: bool = True,
+        keep_resyncs: bool = True,
     ) -> None:
-        self.trace = trace.validate()
+        self.trace = trace = open_trace(trace).validate()
         self.preset = find_preset(preset)
         try:
             self.domain = new_domain(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..errors import PresetError
+from ..errors import PresetError, did_you_mean
 from ._preset import RANGES, SWITCHES, Preset
 
 _EMULATE = Preset(
@@ -128,7 +128,7 @@ def preset(name: str | Preset) -> Preset:
     first, *more = ALIASES.get(first, first).split("+")
     found = PRESETS.get(first)
     if found is None:
-        raise PresetError(f"unknown preset {first!r}; there are {', '.join(PRESETS)}")
+        raise PresetError(f"unknown preset {first!r}; {did_you_mean(first, PRESETS)}")
     return with_axes(found, more + changes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from dataclasses import replace as replace_fields
 
-from ..errors import PresetError
+from ..errors import PresetError, did_you_mean
 from ._policy import Policy
 
 FIXUPS = ("none", "table", "array")
@@ -233,7 +233,7 @@ class Preset:
         known = [f.name for f in fields(self)]
         for axis in changes:
             if axis not in known:
-                raise PresetError(f"preset {self.name}: there is no axis {axis!r}; there are {', '.join(known[2:])}")
+                raise PresetError(f"preset {self.name}: there is no axis {axis!r}; {did_you_mean(axis, known[2:])}")
         first, *before = self.name.split("+")
         before = [word for word in before if word.partition("=")[0] not in changes]
         told = [spell(axis, value) for axis, value in changes.items() if axis not in known[:2]]

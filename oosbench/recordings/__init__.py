@@ -18,5 +18,6 @@ from ._recording import load as load
 from ._recording import studied as studied
 from .selfcheck import Checked as Checked
 from .selfcheck import check as check
+from .sources import look_for as look_for
 from .sources import open_source as open_source
 from .sources import open_trace as open_trace

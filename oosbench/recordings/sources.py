@@ -52,6 +52,17 @@ def open_source(source: str | os.PathLike | Trace | Recording) -> Trace | Record
     return Trace.from_bytes(data, shown(name))
 
 
+def look_for(source: str | os.PathLike | Trace | Recording) -> None:
+    """Raise what `open_source` would if there is no such recording or file; nothing is read."""
+    if isinstance(source, Trace | Recording):
+        return
+    name = os.fspath(source)
+    if name != STANDARD and any(sign in name for sign in "./\\"):
+        os.stat(name)
+    elif name != STANDARD and name not in recordings.bundled().index:
+        recordings.load(name)  # which says what there is
+
+
 def _is_recording(data: bytes, name: str) -> bool:
     """Say whether what was read is a recording, by a column that only traces have; else its name tells."""
     there = column_names(data)
