@@ -2,6 +2,7 @@
 # make lab       open the workbench in JupyterLab
 # make test      run what every change needs, on all processors (a few minutes)
 # make test-all  run the rest: every preset on every guest, plain Python, the recorder, a real browser
+# make docs      build the documentation site under docs/_build/html; its notebooks are executed
 # make mutants   break the project in one place at a time, and see the tests notice (an hour)
 #
 # Each sets up what it needs in .venv first. Inside an active conda or virtual environment: make lab PY=python
@@ -16,7 +17,7 @@ pytest  = $(PY) -m pytest --numprocesses logical --maxprocesses 8 --dist loadgro
 own     = $(filter .venv/%,$(PY))
 install = $(PY) -m pip install --quiet --disable-pip-version-check $(if $(own),--constraint constraints.txt) --editable
 
-.PHONY: figures lab test test-all mutants setup-base setup-lab setup-test clean
+.PHONY: figures lab test test-all docs mutants setup-base setup-lab setup-test clean
 
 figures: setup-base
 	$(PY) -m oosbench compare --out $(OUT)
@@ -33,6 +34,10 @@ test-all: setup-test
 	$(PY) -m oosbench warm
 	$(pytest) -m slow $(PYTESTFLAGS)
 
+docs: setup-docs
+	$(PY) -m oosbench warm
+	$(PY) -m sphinx -W --keep-going -b html docs docs/_build/html
+
 mutants: setup-test
 	$(PY) -m tests.mutants $(MUTANTS)
 
@@ -41,10 +46,13 @@ setup-base: $(if $(own),.venv/base,install-base)
 setup-lab:  $(if $(own),.venv/lab,install-lab)
 setup-test: $(if $(own),.venv/test,install-test)
 
+setup-docs: $(if $(own),.venv/docs,install-docs)
+
 .PHONY: install-base install-lab install-test
 install-base: ; $(install) .
 install-lab:  ; $(install) '.[lab]'
-install-test: ; $(install) '.[lab,cluster,test,browser]'
+install-docs: ; $(install) '.[lab,docs]'
+install-test: ; $(install) '.[lab,cluster,test,docs,browser]'
 
 .venv/base: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Setting up .venv (about half a minute) ..."
@@ -56,10 +64,15 @@ install-test: ; $(install) '.[lab,cluster,test,browser]'
 	$(install) '.[lab]'
 	@touch $@ .venv/base
 
+.venv/docs: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Setting up .venv for the documentation (about a minute) ..."
+	$(install) '.[lab,docs]'
+	@touch $@ .venv/lab .venv/base
+
 .venv/test: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Setting up .venv for the tests (about a minute) ..."
-	$(install) '.[lab,cluster,test,browser]'
-	@touch $@ .venv/lab .venv/base
+	$(install) '.[lab,cluster,test,docs,browser]'
+	@touch $@ .venv/docs .venv/lab .venv/base
 
 .venv/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer, or say which: make PYTHON=..." >&2; exit 1; }

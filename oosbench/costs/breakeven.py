@@ -161,7 +161,7 @@ def _rows(*rows: tuple[int, int, int, int, int]) -> np.ndarray:
     """Return events from (op, vcpu, access, address, value)."""
     events = np.zeros(len(rows), EVENT)
     for i, (op, vcpu, access, address, value) in enumerate(rows):
-        events[i] = (op, vcpu, 8, access, 0, address, value, 0)
+        events[i] = (op, vcpu, 8 if op in (POKE, WRITE) else 0, access, 0, address, value, 0)
     return events
 
 
