@@ -117,7 +117,7 @@ def surface(frame: pd.DataFrame, name: str, along: Sequence[str], of: str | Proc
     for axis in along:
         if axis not in frame:
             raise DesignError(f"this sweep has no axis {axis!r}")
-    made_by = frame.oosbench.machine.apart() if "oosbench" in frame else ()
+    made_by = frame["oosbench"].unique() if "oosbench" in frame else ()
     if len(made_by) > 1:
         raise DesignError(f"these points are of {len(made_by)} versions: {', '.join(made_by)}; choose those of one")
     by = ["workload", "preset", *along]
