@@ -95,6 +95,8 @@ def metric(frame: pd.DataFrame, name: str, of: str | Processor = PROCESSOR) -> p
     if name not in METRICS:
         raise DesignError(f"there is no metric {name!r}; there are {', '.join(METRICS)}")
     of, right = processor(of), frame[frame.error == ""]
+    if right.empty:  # there are no counters
+        return pd.Series(np.nan, frame.index, name=name)
     counted = {column: column.removesuffix("_counted") for column in right if column.endswith("_counted")}
     found = METRICS[name].of(right.drop(columns=list(counted.values())).rename(columns=counted), of)
     return found.astype(float).replace([np.inf, -np.inf], np.nan).reindex(frame.index).rename(name)
@@ -117,7 +119,7 @@ def surface(frame: pd.DataFrame, name: str, along: Sequence[str], of: str | Proc
     for axis in along:
         if axis not in frame:
             raise DesignError(f"this sweep has no axis {axis!r}")
-    made_by = frame.oosbench.unique() if "oosbench" in frame else ()
+    made_by = frame["oosbench"].unique() if "oosbench" in frame else ()
     if len(made_by) > 1:
         raise DesignError(f"these points are of {len(made_by)} versions: {', '.join(made_by)}; choose those of one")
     by = ["workload", "preset", *along]
