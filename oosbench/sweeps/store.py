@@ -64,6 +64,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
+        self._place = str(path) != ":memory:"
         if "\0" in str(self.path):
             raise StoreError(f"{str(path)!r}: is no name of a file: there is a NUL in it")
         with self._explained():
@@ -95,7 +96,7 @@ class Store:
         Raises
         ------
         StoreError
-            If there is no room, or the file may only be read. What was stored before is safe.
+            If there is no room, the file may only be read, or is gone. What was stored before is safe.
         """
         row = (
             point.key,
@@ -105,6 +106,8 @@ class Store:
             json.dumps(outcome.counters),
             outcome.seconds,
         )
+        if self._place and not self.path.exists():  # SQLite would go on writing to what nobody can find
+            raise StoreError(f"{self.path}: was removed while it was in use; what it held is lost")
         with self._explained(), self._transaction():
             there = self._rows([point.key])
             if not there or there[0] is None or there[0].error != "":
@@ -260,6 +263,7 @@ class Store:
                 "SQLITE_FULL": "there is no room left on its disk; what was stored before is safe",
                 "SQLITE_NOTADB": "is no file of sweep results; it is left as it is",
                 "SQLITE_CORRUPT": "is damaged; it is left as it is",
+                "SQLITE_IOERR": "its disk gives errors, has no room, or files may not grow so large",
                 "SQLITE_BUSY": f"another process has held it for {_PATIENCE} seconds",
                 "SQLITE_READONLY": "cannot be written",
                 "SQLITE_CANTOPEN": "cannot be opened: is its folder there, and may it be written?",
