@@ -135,6 +135,7 @@ class Design:
     def to_toml(self) -> str:
         """Return the design as the text of a TOML file."""
         sampled = ("samples", "method", "seed") if self.kind == "sample" else ()
+        sampled += ("most",) if self.most != MOST else ()
         lines = [
             f"{name} = {toml(getattr(self, name))}" for name in ("kind", "workloads", "presets", "seeds", *sampled)
         ]

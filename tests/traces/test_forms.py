@@ -240,6 +240,7 @@ def test_a_pipe_is_read_once_and_whole(tmp_path, kind):
     feeder.join(10)
 
 
+@pytest.mark.xdist_group("timed")
 def test_a_million_empty_lines_take_no_time():
     text = TEXT + b"\n" * 10**6 + b"# mine\n" * 10**5 + b"BLOW\n"
     began = time.perf_counter()
