@@ -4,40 +4,54 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
-from ._version import __version__
-from .commands import COMMANDS
-from .errors import BadInput
-from .shadow.crash import Crash
-
-DONE, BAD_INPUT, CRASHED, INTERRUPTED = 0, 2, 3, 130
+DONE, FAULTY, BAD_INPUT, CRASHED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code.
 
-    0 done, 2 bad input or usage, 3 the original would have crashed, 130 interrupted.
+    0 done, 1 a fault of oosbench, 2 bad input or usage, 3 the original would have crashed, 130 interrupted.
     """
-    options = _parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # an output that is not UTF-8 is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:  # also while all this is being imported
+        return _complain("interrupted", INTERRUPTED)
+
+
+def _run(arguments: list[str]) -> int:
+    from .errors import BadInput
+    from .shadow.crash import Crash
+
+    options = _parser(arguments).parse_args(arguments)
     try:
         with _compile_bar() if options.compiles else nullcontext():
             options.command(options)
-    except KeyboardInterrupt:
-        return _complain("interrupted", INTERRUPTED)
     except Crash as crash:
         return _complain(str(crash), CRASHED)
     except BrokenPipeError:  # whoever read the output has seen enough
         sys.stdout = None
         return DONE
     except (BadInput, MemoryError) as error:
-        return _complain(str(error), BAD_INPUT)
+        return _complain(str(error) or "there is too little memory", BAD_INPUT)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _complain(f"{where}{error.strerror or error}", BAD_INPUT)
+    except Exception as error:
+        if os.environ.get("OOSBENCH_TRACEBACK"):
+            raise
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        told = f"{type(error).__name__}: {error} ({os.path.basename(place.filename)}, line {place.lineno})"
+        return _complain(f"a fault of oosbench, please report it: {told}; OOSBENCH_TRACEBACK=1 shows all", FAULTY)
     return DONE
 
 
@@ -73,6 +87,9 @@ def _compile_bar() -> Iterator[None]:
 
 def _parser(words: list[str]) -> argparse.ArgumentParser:
     """Return a parser for a command line: of the command that it begins with, else of all."""
+    from ._version import __version__
+    from .commands import COMMANDS
+
     parser = argparse.ArgumentParser("oosbench", description="Xen's snapshotting out-of-sync shadow MMU, on a bench.")
     parser.add_argument("--version", action="version", version=f"oosbench {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -59,7 +58,8 @@ def read_input(path: str | os.PathLike, refusal: type[BadInput], most: int | Non
     if "\0" in os.fsdecode(path):
         raise refusal(f"{shown(path)!r}: is no name of a file: there is a NUL in it")
     if os.fspath(path) == STANDARD:
-        return _all_of(sys.stdin.buffer, "standard input", refusal, most or MAX_BYTES)
+        with open(0, "rb", closefd=False) as file:
+            return _all_of(file, "standard input", refusal, most or MAX_BYTES)
     with Path(path).open("rb") as file:
         return _all_of(file, shown(path), refusal, most or MAX_BYTES)
 

@@ -103,6 +103,8 @@ while True:
 """
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("timed")
 @pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_kills_leave_the_file_whole(tmp_path, ended_by, tally):
     draw, path = random.Random(int(ended_by)), tmp_path / "mine"

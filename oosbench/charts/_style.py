@@ -9,6 +9,7 @@ from matplotlib.transforms import ScaledTranslation
 
 WIDTH = 7.2  # inches: 691 pixels at 96 dpi, which fits a page of 760
 _ROW = 0.42  # inches a row of a chart takes
+_LONG = 40  # characters of a name beside a chart
 
 # The colours of seaborn's colour-blind palette that stand out against white by 3:1 or more.
 PALETTE = [to_rgb(colour) for colour in ("#0173b2", "#d55e00", "#029e73", "#cc78bc", "#949494")]
@@ -53,7 +54,12 @@ def legend_below(axes: Axes, ncols: int = 3, labelled: bool = False, dashed: boo
     )
 
 
+def shortened(name: str) -> str:
+    """Return the end of a name that would leave no room for the chart: paths may be long."""
+    return name if len(name) <= _LONG else f"…{name[1 - _LONG :]}"
+
+
 def label_rows(axes: Axes, names: list[str]) -> None:
     """Label the rows, the first on top."""
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), map(shortened, names))
     axes.set_ylim(len(names) - 0.45, -0.55)

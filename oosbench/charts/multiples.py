@@ -57,9 +57,10 @@ def multiples(table: pd.DataFrame) -> Figure:
             axes.tick_params(colors=INK, length=0, labelsize=8.5)
             axes.spines[["top", "right", "bottom"]].set_visible(False)
             axes.spines["left"].set_color(FAINT)
-        row[0].annotate(
+        told = row[0].annotate(
             trace, (0, 1), (0, 20), xycoords="axes fraction", textcoords="offset points", color=INK, weight="bold"
         )
+        told.set_in_layout(False)  # it may be longer than a column is wide
     return figure
 
 

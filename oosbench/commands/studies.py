@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .. import recordings
+from ..errors import UsageError
 from ..fitting import fidelity, fit
 from ..guests import FITTED
 from ..machine import PRESETS_TO_COMPARE, Result, counters_frame, headline, resyncs_frame, run_each
@@ -46,6 +47,8 @@ def _fidelity(options: argparse.Namespace) -> None:
 
 
 def _fit(options: argparse.Namespace) -> None:
+    if options.seed < 0:
+        raise UsageError(f"--seed is {options.seed}, must be at least 0")
     found = {name: found._asdict() for name, found in FITTED.items()}
     for name in options.names or list(FITTED):
         with tqdm(desc=name, unit="guest", leave=False, disable=None) as bar:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ..errors import SweepError, UsageError
 from ..recordings import data_folder
 from ..reports import sweep_columns, table_text, write_sweep
-from ..sweeps import Design, Pace, Store, summary, sweep
+from ..sweeps import MOST, Design, Pace, Store, summary, sweep
 from ._options import Command, write
 
 _TOLD = 5  # failures on the screen
@@ -22,6 +22,8 @@ _TOLD = 5  # failures on the screen
 def _find(name: str) -> tuple[Path, Path]:
     """Return the file of a design, and where its results go; a word without dot or slash names a bundled one."""
     if any(sign in name for sign in "./\\"):
+        if Path(name).is_dir():
+            raise UsageError(f"{name}: is a folder, must be a design (TOML)")
         return Path(name), Path(name).with_suffix(".sqlite")
     folder = data_folder() / "sweeps"
     if not (folder / f"{name}.toml").is_file():
@@ -67,7 +69,7 @@ def _sweep(options: argparse.Namespace) -> None:
         raise UsageError(f"--jobs is {options.jobs}, must be at least 1, or -1 for as many as there are processors")
     path, stored = _find(options.design)
     stored = options.store or stored
-    design = Design.from_toml(path)
+    design = Design.from_toml(path, options.most)
     if options.out is not None:
         Path(options.out).mkdir(parents=True, exist_ok=True)
     with Store(stored) as store:
@@ -100,6 +102,7 @@ def add(command: Command) -> None:
         "design", metavar="FILE", help="a design (TOML, see oosbench.sweeps.design), or the name of a bundled one"
     )
     sub.add_argument("--store", metavar="FILE", help="SQLite file that keeps every result (default: FILE.sqlite)")
+    sub.add_argument("--most", type=int, metavar="N", help=f"points it may have (default: {MOST:,}, or what it says)")
     sub.add_argument("--jobs", type=int, default=-1, metavar="N", help="processes (default: one for each processor)")
     sub.add_argument("--cluster", metavar="ADDRESS", help="run on the Dask cluster of this scheduler instead")
     sub.add_argument("--retry", action="store_true", help="run points that failed once more")

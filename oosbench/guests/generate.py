@@ -119,6 +119,8 @@ class Workload:
         **parameters: object,
     ) -> None:
         self.family, levels, self.options, self.parameters = settled(name, levels, vcpus, parameters)
+        if not isinstance(seed, np.random.Generator) and (not isinstance(seed, int | np.integer) or seed < 0):
+            raise GuestError(f"{self.family.name}: seed is {seed!r}, must be a whole number of at least 0")
         self.name = _called(self.family, levels, vcpus, seed, parameters)
         self._rng = np.random.default_rng(seed)
         self.guest: Guest = build(levels, vcpus, self.options, self._rng)

@@ -158,14 +158,19 @@ class Panel:
 
         self.live.ask(careful)
 
+    def say(self, words: str) -> None:
+        """Say something in the status line. It is plain text: names of files and traces may be anything."""
+        self.status.value = html.escape(words)
+
     def complain(self, error: Exception) -> None:
         """Say in the status line what went wrong."""
-        self.status.value = _told(error)
+        words = html.escape(str(error) or type(error).__name__)
+        self.status.value = f'<span class="oos-error">{words}</span>'
 
     def show_progress(self, what: str, share: float) -> None:
         """Show what is being done, and how much of it is."""
         self.bar.value = share
-        self.status.value = f"{html.escape(what)} …"
+        self.say(f"{what} …")
 
     def _work(self, run: Run, work: Callable[[Run], Callable[[], str]]) -> None:
         def compiling(done: int, total: int) -> None:
@@ -180,14 +185,10 @@ class Panel:
             pass
         except Exception as error:  # whatever it was, the reader must learn of it
             if not run.cancelled():
-                self._end(_told(error))
+                self._end(error)
 
-    def _end(self, status: str, share: float = 0) -> None:
+    def _end(self, status: str | Exception, share: float = 0) -> None:
         self._current = None
         self.bar.value = share
-        self.status.value = status
+        self.complain(status) if isinstance(status, Exception) else self.say(status)
         self.run.disabled, self.cancel.disabled = False, True
-
-
-def _told(error: Exception) -> str:
-    return f'<span class="oos-error">{html.escape(str(error) or type(error).__name__)}</span>'

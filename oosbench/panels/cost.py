@@ -151,7 +151,7 @@ class CostPanel(Panel):
             self.soon(self._follow)
 
     def _follow(self) -> None:
-        self.status.value = self._answer()
+        self.say(self._answer())
 
     def _answer(self) -> str:
         """Show the table and the charts at the prices in the fields; return what they say in a sentence."""

@@ -155,7 +155,7 @@ class DirtyPanel(Panel):
         if resyncs is self._resyncs:
             told = self._show(*shown)
             if not self.busy:
-                self.status.value = told
+                self.say(told)
 
     def _draw(self, resyncs: pd.DataFrame, by: tuple[str, int]) -> tuple[pd.DataFrame, pd.DataFrame, list[Drawn]]:
         """Return what the filters leave of some passes, its table, and its charts: none if nothing is left."""

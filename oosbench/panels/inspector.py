@@ -178,14 +178,14 @@ class InspectorPanel(Panel):
     def step(self, n: int) -> None:
         """Go some events on, or back if `n` is negative; at once."""
         if self.time is None:
-            self.status.value = _NOTHING
+            self.say(_NOTHING)
             return
         self.stop()
         began = time.perf_counter()
         with self._lock:
             self.time.forward(n)
             self._show()
-        self.status.value = self._told(began)
+        self.say(self._told(began))
 
     def goto(self, number: int) -> None:
         """Begin to go to an event."""
@@ -216,7 +216,7 @@ class InspectorPanel(Panel):
             return show
 
         if self.time is None:
-            self.status.value = _NOTHING
+            self.say(_NOTHING)
         else:
             self.start(work)
 

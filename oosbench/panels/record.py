@@ -114,6 +114,6 @@ class RecordPanel(Panel):
             self.made = made
             self._told.value = f'<pre class="oos-scroll">{html.escape(told.strip())}</pre>'
             self._chart.show(chart)
-            return f"Done: {html.escape(out)}, {len(trace):,} events, in {took:.0f} s."
+            return f"Done: {out}, {len(trace):,} events, in {took:.0f} s."
 
         return show

@@ -229,7 +229,7 @@ class WorkloadPanel(Panel):
 
     def _say(self, words: str) -> None:
         if not self.busy:
-            self.status.value = words
+            self.say(words)
 
     def _show(self, summary: Summary, pictures: list[Drawn]) -> None:
         self.summary = summary

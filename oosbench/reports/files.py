@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..output import whole_file
+from ..output import whole_files
 from ..shadow import counters as ctr
 from ..sweeps import METRICS
 from ..sweeps.metrics import surface, varied
@@ -82,7 +82,9 @@ def write_sweep(folder: Path, frame: pd.DataFrame, table: pd.DataFrame) -> list[
 
 
 def _write(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
-    for name, data in contents.items():
-        with whole_file(folder / name) as file:
+    """Write files into a folder; none takes its place before all are written."""
+    paths = [folder / name for name in contents]
+    with whole_files(paths) as files:
+        for file, data in zip(files, contents.values(), strict=True):
             file.write(data)
-    return [folder / name for name in contents]
+    return paths

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sized
 from contextlib import suppress
 
 from ..errors import DesignError
@@ -56,3 +57,10 @@ def named(workload: str | Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
     own = (*MODE, *(p.name for p in (*OPTIONS, *family.parameters)))
     told = [f"{name}={value}" for name, value in workload.items() if name != "family"]
     return " ".join([family.name, *told]), own
+
+
+def points_of(workload: str | Mapping[str, object], axes: Mapping[str, Sized], seeds: Sized, sampled: int) -> int:
+    """Return how many points a workload has on one machine; `sampled` is how many are drawn, 0 for a grid."""
+    _, own = named(workload)
+    drawn = sampled or math.prod(len(values) for axis, values in axes.items() if axis in MACHINE or axis in own)
+    return drawn * (len(seeds) if own else 1)

@@ -20,8 +20,8 @@ workload does not have, axes or seeds, does not multiply it.
 from __future__ import annotations
 
 import itertools
+import math
 import os
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -32,14 +32,15 @@ from ..errors import BadInput, DesignError
 from ..guests import family as find_family
 from ..guests.generate import EVENTS
 from ..output import whole_file
-from ..plain import canonical, toml, toml_key
+from ..plain import canonical, read_toml, toml, toml_key
 from ..presets import DEFAULT, Preset
 from ..presets import preset as find_preset
-from .axes import MACHINE, MODE, axes_of, named
+from .axes import MACHINE, MODE, axes_of, named, points_of
 from .point import Point, generated_guest, recorded_guest
 from .sampling import METHODS, grid, sample
 
 KINDS = ("grid", "sample")
+MOST = 100_000  # points, unless a design says that more are meant
 _ENDS = ("low", "high")
 
 
@@ -64,6 +65,8 @@ class Design:
         Latin hypercube or a scrambled Sobol sequence, which wants a power of two.
     seed : int
         Of the drawing.
+    most : int
+        How many points it may have. They are counted before any is made; what is meant to be large says so here.
     origin : Path, optional
         The file it is from: messages begin with it, and relative paths of traces begin in its folder.
 
@@ -82,6 +85,7 @@ class Design:
     samples: int = 16
     method: str = "latin"
     seed: int = 0
+    most: int = field(default=MOST, compare=False)
     origin: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -93,6 +97,7 @@ class Design:
         self._whole("seeds", *self.seeds)
         self._whole("seed", self.seed)
         self._whole("samples", self.samples, least=1)
+        self._whole("most", self.most, least=1)
         if self.kind not in KINDS:
             self._refuse("kind", self.kind, f"must be {' or '.join(KINDS)}")
         if self.method not in METHODS:
@@ -106,8 +111,8 @@ class Design:
         self._check()
 
     @classmethod
-    def from_toml(cls, path: str | os.PathLike) -> Design:
-        """Read a design.
+    def from_toml(cls, path: str | os.PathLike, most: int | None = None) -> Design:
+        """Read a design; `most` is how many points it may have, if not what it says itself.
 
         Raises
         ------
@@ -116,22 +121,21 @@ class Design:
         OSError
             If it cannot be read.
         """
-        path = Path(path)
-        try:
-            told = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise DesignError(f"{path}: is no TOML: {error}") from None
+        told, path = read_toml(path, DesignError), Path(path)
         known = [f.name for f in fields(cls) if f.name != "origin"]
         for name in told:
             if name not in known:
                 raise DesignError(f"{path}: there is no key {name!r}; there are {', '.join(known)}")
         if "workloads" not in told:
             raise DesignError(f"{path}: workloads is missing, must be a list of recordings, traces or families")
+        if most is not None:
+            told["most"] = most
         return cls(**told, origin=path)
 
     def to_toml(self) -> str:
         """Return the design as the text of a TOML file."""
         sampled = ("samples", "method", "seed") if self.kind == "sample" else ()
+        sampled += ("most",) if self.most != MOST else ()
         lines = [
             f"{name} = {toml(getattr(self, name))}" for name in ("kind", "workloads", "presets", "seeds", *sampled)
         ]
@@ -239,6 +243,7 @@ class Design:
         for workload in self.workloads:
             self._check_workload(workload)
         known = axes_of(self.workloads)
+        self._check_size()
         for axis in self.axes:
             if axis not in known:
                 there = ", ".join(known)
@@ -255,6 +260,16 @@ class Design:
         for (key, _), (value, refused) in fits.items():
             if refused:
                 self._refuse(key, value, f"which fits nowhere: {refused}")
+
+    def _check_size(self) -> None:
+        """Count the points before any is made."""
+        sampled = self.samples if self.kind == "sample" else 0
+        points = sum(points_of(workload, self.axes, self.seeds, sampled) for workload in self.workloads)
+        points *= len(self.presets)
+        rows = sampled or math.prod(map(len, self.axes.values()))
+        if max(points, rows) > self.most:
+            told = f"{max(points, rows):,} points, at most {self.most:,} are run unless more are asked for"
+            raise DesignError(f"{self.origin or 'sweep'}: has {told} (most = {max(points, rows)}, or --most)")
 
     def _check_workload(self, workload: object) -> None:
         what = "must be the name of a recording or a file, or a table with a source or a family"

@@ -95,6 +95,8 @@ def metric(frame: pd.DataFrame, name: str, of: str | Processor = PROCESSOR) -> p
     if name not in METRICS:
         raise DesignError(f"there is no metric {name!r}; there are {', '.join(METRICS)}")
     of, right = processor(of), frame[frame.error == ""]
+    if right.empty:  # there are no counters
+        return pd.Series(np.nan, frame.index, name=name)
     counted = {column: column.removesuffix("_counted") for column in right if column.endswith("_counted")}
     found = METRICS[name].of(right.drop(columns=list(counted.values())).rename(columns=counted), of)
     return found.astype(float).replace([np.inf, -np.inf], np.nan).reindex(frame.index).rename(name)

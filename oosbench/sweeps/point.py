@@ -21,6 +21,7 @@ from ..compiled.jit import source_digest
 from ..errors import BadInput, RecordingError, SweepError, TraceError
 from ..guests import OPTIONS, Workload
 from ..guests.generate import settled
+from ..input import shown
 from ..machine import Cancelled, Machine
 from ..plain import canonical
 from ..presets import Preset, axes
@@ -48,8 +49,12 @@ def recorded_guest(source: str, direct_map: str = "recorded", folder: Path = Pat
     """
     if direct_map not in recordings.DIRECT_MAPS:
         raise RecordingError(f"direct_map is {direct_map!r}, must be one of {', '.join(recordings.DIRECT_MAPS)}")
+    if "\0" in source:
+        raise RecordingError(f"{source!r}: is no name of a file: there is a NUL in it")
     if any(sign in source for sign in "./\\"):
         path = folder / source
+        if path.exists() and not path.is_file():
+            raise RecordingError(f"{shown(path)}: is no regular file; workers must find it there, to read it again")
         name = path.name.removesuffix(".gz").removesuffix(".xz").removesuffix(".trace").removesuffix(".npz")
     else:
         recordings.load(source)

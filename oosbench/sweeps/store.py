@@ -6,7 +6,6 @@ two processes on one file the second waits a moment. (A power cut may lose the l
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sqlite3
@@ -14,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
 
 import pandas as pd
 
@@ -22,6 +20,7 @@ from ..cache import cache_root
 from ..errors import StoreError
 from ..plain import canonical
 from .point import Outcome, Point
+from .row import Row, digest, taken_in
 
 _OURS = 0x006F6F73  # "oos": PRAGMA application_id
 _FORM = 1  # PRAGMA user_version
@@ -65,6 +64,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
+        self._place = str(path) != ":memory:"
         if "\0" in str(self.path):
             raise StoreError(f"{str(path)!r}: is no name of a file: there is a NUL in it")
         with self._explained():
@@ -96,7 +96,7 @@ class Store:
         Raises
         ------
         StoreError
-            If there is no room, or the file may only be read. What was stored before is safe.
+            If there is no room, the file may only be read, or is gone. What was stored before is safe.
         """
         row = (
             point.key,
@@ -106,11 +106,13 @@ class Store:
             json.dumps(outcome.counters),
             outcome.seconds,
         )
+        if self._place and not self.path.exists():  # SQLite would go on writing to what nobody can find
+            raise StoreError(f"{self.path}: was removed while it was in use; what it held is lost")
         with self._explained(), self._transaction():
             there = self._rows([point.key])
             if not there or there[0] is None or there[0].error != "":
                 self._db.execute("REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?)", row)
-                self._db.execute("REPLACE INTO digests VALUES (?, ?)", (point.key, _digest(row)))
+                self._db.execute("REPLACE INTO digests VALUES (?, ?)", (point.key, digest(row)))
 
     def known(self, points: Iterable[Point]) -> dict[str, bool]:
         """Return, by key, for those of the points that are stored, whether they went well.
@@ -121,18 +123,18 @@ class Store:
             rows = self._rows(point.key for point in points)
             return {row.key: row.error == "" for row in rows if row is not None}
 
-    def _rows(self, keys: Iterable[str] | None = None) -> list[_Row | None]:
+    def _rows(self, keys: Iterable[str] | None = None) -> list[Row | None]:
         """Return rows of some keys, or all; None for one that is damaged."""
         raw = ", ".join(f"CAST({name} AS BLOB)" if name != "seconds" else name for name in _COLUMNS)
         has = self._db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'digests'").fetchone()[0]
-        digest = "(SELECT digest FROM digests WHERE digests.key = points.key)" if has else "NULL"
-        query = f"SELECT {raw}, {digest} FROM points"
+        told = "(SELECT digest FROM digests WHERE digests.key = points.key)" if has else "NULL"
+        query = f"SELECT {raw}, {told} FROM points"
         if keys is None:
             found = self._db.execute(f"{query} ORDER BY key").fetchall()
         else:
             each = (self._db.execute(f"{query} WHERE key = ?", (key,)).fetchone() for key in keys)
             found = [row for row in each if row is not None]
-        return [_taken_in(*row) for row in found]
+        return [taken_in(*row) for row in found]
 
     def frame(self, points: Iterable[Point] | None = None) -> pd.DataFrame:
         """Return what is stored as tidy data.
@@ -261,40 +263,10 @@ class Store:
                 "SQLITE_FULL": "there is no room left on its disk; what was stored before is safe",
                 "SQLITE_NOTADB": "is no file of sweep results; it is left as it is",
                 "SQLITE_CORRUPT": "is damaged; it is left as it is",
+                "SQLITE_IOERR": "its disk gives errors, has no room, or files may not grow so large",
                 "SQLITE_BUSY": f"another process has held it for {_PATIENCE} seconds",
                 "SQLITE_READONLY": "cannot be written",
                 "SQLITE_CANTOPEN": "cannot be opened: is its folder there, and may it be written?",
             }
             kind = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
             raise StoreError(f"{self.path}: {told.get(kind, 'cannot be used')} ({error})") from None
-
-
-def _digest(row: tuple) -> str:
-    """Return the digest of a row."""
-    return hashlib.sha256(canonical(list(row)).encode()).hexdigest()
-
-
-class _Row(NamedTuple):
-    """A row that is as it was stored."""
-
-    key: str
-    version: str
-    labels: dict[str, object]
-    error: str
-    counters: dict[str, int]
-    seconds: float
-
-
-def _taken_in(*columns: object) -> _Row | None:
-    """Return a row, None if it is damaged: its texts are bytes, its digest the last column, None if it has none."""
-    *columns, seconds, digest = columns
-    try:
-        texts = [part.decode() for part in columns]
-        key, description, labels, error, counters = texts
-        described, labelled, counted = (json.loads(text) for text in (description, labels, counters))
-        whole = digest in (None, _digest((*texts, seconds)))
-        whole &= key == hashlib.sha256(description.encode()).hexdigest() and isinstance(labelled, dict)
-        whole &= all(type(number) is int for number in counted.values())
-        return _Row(key, described["oosbench"], labelled, error, counted, float(seconds)) if whole else None
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
-        return None

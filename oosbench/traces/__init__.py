@@ -3,6 +3,7 @@
 `events.py`   what may happen, and the grammar of the text form
 `text.py`     from text to columns and back; `scan.py` is its compiled part
 `columns.py`  columns out of ``.npz`` files
+`checks.py`   what is possible, and what every form can say
 `trace.py`    `Trace`: the contract between guests and machines
 `summary.py`  what a guest does to its page tables, in numbers; `follow.py` is its compiled part
 """

@@ -6,14 +6,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..errors import TraceError
 from ..x86 import PAGE_SIZE, PFEC_I, PFEC_U, PFEC_W, entry_size
 from .events import ACCESS, CR3, EVENT, FIELDS, INVLPG, MEANING, NX, OPS, P2M, POKE, PSE, WP, WRITE, WRITEHL
+from .text import Parsed, parse, spell
 
 #: By op and column: whether events of this op have the column; elsewhere it is 0.
 _HAS = {
     name: np.array([any(MEANING[letter][1] == name for letter in FIELDS[op][0]) for op in OPS])
     for name in ("vcpu", "width", "access", "address", "value")
 }
+_HAS["access"][WRITE] = True  # W always
 _OPTIONAL = np.array([len(letters) - least for letters, least in FIELDS.values()])
 
 
@@ -22,6 +25,16 @@ def fields_needed(events: np.ndarray, levels: int) -> np.ndarray:
     sized = (events.op == POKE) | (events.op == WRITE)
     by_user = (events.op == WRITE) & (events.access & PFEC_U != 0)
     return np.where(by_user, 2, sized & (events.width != entry_size(levels))).astype(EVENT["spelled"])
+
+
+def numbered(events: np.ndarray) -> np.ndarray:
+    """Return a copy of events as lines from 2 on, with 0 in what their ops do not have."""
+    events = np.array(events, EVENT).view(np.recarray)
+    events.line = np.arange(2, len(events) + 2)
+    op = np.minimum(events.op, len(OPS) - 1)
+    for name, has in _HAS.items():
+        events[name][~has[op]] = 0
+    return events
 
 
 def filled_in(events: np.ndarray, levels: int) -> np.ndarray:
@@ -86,11 +99,30 @@ def _unspeakable(events: np.ndarray, remarked: bool) -> Iterator[tuple[np.ndarra
         f"access must be 0 (a read), {PFEC_W} (W) or {PFEC_I} (I), {PFEC_U} more (U) of a user",
     )
     for name, has in _HAS.items():
-        unused = ~has[op] if name != "access" else ~has[op] & (op != WRITE)
-        yield unused & (events[name] != 0), f"{name} must be 0: this op has none"
+        yield ~has[op] & (events[name] != 0), f"{name} must be 0: this op has none"
     yield (events.spelled < 0) | (events.spelled > _OPTIONAL[op]), "spelled must be how many optional fields it has"
     if remarked:
         yield np.append(False, np.diff(events.line) <= 0)[: len(events)] | (events.line < 1), "lines must rise"
     else:
         numbers = np.arange(2, len(events) + 2)
         yield events.line != numbers, "lines must be numbered from 2 on; Trace.from_events numbers them"
+
+
+def refuse_verbatim(told: Parsed, name: str) -> None:
+    """Refuse lines kept from a text that do not say what the events do.
+
+    Raises
+    ------
+    TraceError
+        If the text form would be another trace.
+    """
+    try:
+        again = parse(spell(told).encode(), f"{name}, its text form")
+    except UnicodeEncodeError:
+        raise TraceError(f"{name}: a line of verbatim is no text") from None
+    if again.mode != told.mode:
+        raise TraceError(f"{name}: verbatim says MODE {again.mode}, must be {told.mode}")
+    same = np.array([False]) if len(again.events) != len(told.events) else again.events == told.events
+    if not np.all(same):
+        line = told.events.line[int(np.argmin(same))] if len(told.events) else 1
+        raise TraceError(f"{name}, line {line}: verbatim says something else than the event")

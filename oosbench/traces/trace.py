@@ -22,7 +22,7 @@ from ..errors import TraceError
 from ..input import foreign, read_input, shown
 from ..output import text_file, whole_file
 from ..x86 import LEVELS, MAX_FRAMES, unsigned
-from .checks import complaints, filled_in
+from .checks import complaints, filled_in, numbered, refuse_verbatim
 from .columns import ZIP, read_columns
 from .events import EVENT, OPS, POKE
 from .summary import Summary, summarise
@@ -80,6 +80,8 @@ class Trace:
     def from_events(cls, mode: tuple[int, int, int, int], events: np.ndarray, name: str) -> Trace:
         """Return a trace of a copy of these events, checked; its lines become those of its text form.
 
+        Fields that an op does not have become 0.
+
         Parameters
         ----------
         mode : tuple of int
@@ -92,9 +94,7 @@ class Trace:
         TraceError
             If an event is impossible.
         """
-        events = np.array(events, EVENT)
-        events["line"] = np.arange(2, len(events) + 2)
-        return cls(*mode, events=events, name=name).validate()
+        return cls(*mode, events=numbered(events), name=name).validate()
 
     # --- reading and writing ---------------------------------------------------------------------------------
 
@@ -257,7 +257,9 @@ class Trace:
         if not self._valid:
             self._checked()
             if self.verbatim:
-                self._check_verbatim()
+                object.__setattr__(self, "_valid", False)
+                refuse_verbatim(Parsed(self.mode, self.events, dict(self.verbatim)), self.name)
+                object.__setattr__(self, "_valid", True)
         return self
 
     def _checked(self) -> Trace:
@@ -282,23 +284,6 @@ class Trace:
             array = array.base
         object.__setattr__(self, "_valid", True)
         return self
-
-    def _check_verbatim(self) -> None:
-        """Refuse lines kept from a text that do not say what the events do."""
-        object.__setattr__(self, "_valid", False)
-        try:
-            text = spell(Parsed(self.mode, self.events, dict(self.verbatim))).encode()
-            again = parse(text, f"{self.name}, its text form")
-        except UnicodeEncodeError:
-            raise TraceError(f"{self.name}: a line of verbatim is no text") from None
-        if again.mode != self.mode:
-            raise TraceError(f"{self.name}: verbatim says MODE {again.mode}, must be {self.mode}")
-        same = len(again.events) == len(self.events) and again.events == self.events
-        if not np.all(same):
-            row = int(np.argmin(same)) if np.ndim(same) else 0
-            line = self.events.line[row] if len(self.events) else 1
-            raise TraceError(f"{self.name}, line {line}: verbatim says something else than the event")
-        object.__setattr__(self, "_valid", True)
 
     def _check_mode(self) -> None:
         for what, value, least, most in (

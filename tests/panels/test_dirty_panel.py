@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,11 @@ CHARTS = ("dirty_ecdf", "dirty_causes", "dirty_runs", "dirty_against")
 
 @pytest.fixture(scope="module")
 def resyncs(recorded) -> pd.DataFrame:
-    traces = [recorded("gcc"), recorded("sqlite"), generate("threads", 30_000, vcpus=2, seed=1)]
+    traces = [
+        recorded("gcc"),
+        recorded("sqlite"),
+        replace(generate("threads", 30_000, vcpus=2, seed=1), name="threads"),
+    ]
     return resyncs_frame(run_each(traces, ["oos-snapshot"]))
 
 
@@ -213,7 +218,7 @@ def test_a_trace_file_and_a_trace_can_be_looked_at(tmp_path):
     assert panel.code() == f'DirtyPanel([trace, "{tmp_path / "mine.npz"}"])'
     panel.run.click()
     assert panel.wait(60)
-    assert panel.table.trace.unique().tolist() == ["threads", str(tmp_path / "mine.npz")]
+    assert panel.table.trace.unique().tolist() == ["threads vcpus=2 seed=1", str(tmp_path / "mine.npz")]
     halves = [part.drop(columns="trace").reset_index(drop=True) for _, part in panel.table.groupby("trace")]
     pd.testing.assert_frame_equal(*halves)
     assert "other-vcpu" in panel.table.cause.tolist()

@@ -151,7 +151,7 @@ def test_a_run_makes_what_the_line_makes(panel):
     assert (panel.trace.events == expected.events).all()
     assert panel.summary.ops.equals(expected.summary().ops)
     kinds, glance = panel._pictures
-    assert 'alt="Bar chart of the lines of mmap_churn by kind: ' in kinds.value
+    assert 'alt="Bar chart of the lines of mmap_churn seed=3 by kind: ' in kinds.value
     assert 'alt="Line chart over the 20,000 lines' in glance.value
     frame = pd.read_csv(io.BytesIO(kinds.files["csv"]()))
     assert frame.lines.sum() == 20_000

@@ -12,6 +12,8 @@ import pytest
 import oosbench
 from oosbench import Machine, Policy, PresetError, open_trace, preset
 
+pytestmark = pytest.mark.xdist_group("timed")  # measures time, or ends processes
+
 
 def run(function):
     mine = preset("oos-snapshot").replace(policy=Policy(function), name="own")

@@ -86,6 +86,8 @@ while True:
 """
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("timed")
 def test_kills_never_leave_rows_beside_the_touches_of_others(two, tmp_path, tally):
     """What is read after a kill is one of the recordings, or is refused; and the next one written is right."""
     draw, path = random.Random(19), tmp_path / "mine.npz"

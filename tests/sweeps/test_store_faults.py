@@ -92,12 +92,12 @@ def test_a_store_read_whole_tells_versions_apart(path, monkeypatch):
             store.put(point, RIGHT)
         frame = store.frame()
     assert len(frame) == 6
-    assert frame.oosbench.value_counts().tolist() == [3, 3]
-    assert "9.9.9 0123456789abcdef" in set(frame.oosbench)
+    assert frame["oosbench"].value_counts().tolist() == [3, 3]
+    assert "9.9.9 0123456789abcdef" in set(frame["oosbench"])
     assert "oosbench" in metrics.varied(frame)
     with pytest.raises(DesignError, match=r"these points are of 2 versions: .*9\.9\.9 0123456789abcdef"):
         metrics.surface(frame, "resyncs", ["oos_slots"])
-    one = frame[frame.oosbench == "9.9.9 0123456789abcdef"]
+    one = frame[frame["oosbench"] == "9.9.9 0123456789abcdef"]
     assert metrics.surface(one, "resyncs", ["oos_slots"]).value.tolist() == [743] * 3
 
 

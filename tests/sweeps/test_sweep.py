@@ -149,7 +149,7 @@ def test_the_command_prints_a_table_and_leaves_files(in_folder, capsys):
     )
     assert main(["sweep", "few.toml", "--jobs", "1", "--out", "made"]) == 0
     told = capsys.readouterr()
-    assert re.search(r"sqlite +oos-snapshot +3 +True +14\.8% +126 ", told.out)
+    assert re.search(r"sqlite +oos-snapshot +3 +yes +14\.8% +126 ", told.out)
     assert "failed: sqlite on oos-snapshot: preset oos-snapshot+oos_slots=1" in told.err
     assert (in_folder / "few.sqlite").exists()
     names = {path.name for path in (in_folder / "made").iterdir()}

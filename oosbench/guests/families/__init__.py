@@ -78,7 +78,7 @@ _OPTIONS: dict[str, dict[str, object]] = {
 def _family(name: str, module: object, parameters: tuple[Parameter, ...]) -> Family:
     fitted = fitted_defaults(name)
     parameters = tuple(p._replace(default=fitted.get(p.name, p.default)) for p in parameters)
-    return Family(name, module.__doc__, parameters, module.LEVELS, _OPTIONS.get(name, {}))
+    return Family(name, module.__doc__ or name, parameters, module.LEVELS, _OPTIONS.get(name, {}))
 
 
 #: By name. `mix` is made of the others.
