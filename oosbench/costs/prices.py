@@ -14,7 +14,6 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from scipy.stats import triang
 
 from ..errors import CostError, did_you_mean
 from ..recordings import data_folder
@@ -164,6 +163,8 @@ class Processor:
         -------
         float64[n, len(events)]
         """
+        from scipy.stats import triang  # half a second to import, and the answer without ranges needs none
+
         found = np.tile(self.vector(events), (len(u), 1))
         for i, event in enumerate(events):
             price = self.prices[event]

@@ -14,8 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
-from scipy.stats import sobol_indices, uniform
 
 from .prices import Processor
 from .primitives import EVENTS
@@ -90,6 +88,8 @@ def draw(of: Processor, events: pd.Index, rng: np.random.Generator, draws: int, 
     -------
     float64[draws, len(events)]
     """
+    from scipy.special import ndtr  # (imported where it is used: it takes half a second)
+
     if not together:
         return of.quantile(events, rng.random((draws, len(events))))
     kinds, kind = np.unique([WORK.get(e, WORK[EVENTS[e].category]) for e in events], return_inverse=True)
@@ -133,6 +133,8 @@ def shares_of_variance(fewer: pd.Series, of: Processor, seed: int = 0) -> pd.Ser
     Series of float
         By event; they add to about 1. 0 for all where nothing has a range.
     """
+    from scipy.stats import sobol_indices, uniform
+
     low, high = of.ends(fewer.index)
     if not ((high > low) & (fewer.to_numpy() != 0)).any():
         return pd.Series(0.0, fewer.index)

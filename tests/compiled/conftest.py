@@ -40,7 +40,7 @@ def house(tmp_path):
         else:
             path.mkdir()
             (path / "__init__.py").write_text("")
-    for name in ("cache.py", "output.py"):
+    for name in ("cache.py", "errors.py", "output.py"):
         shutil.copy(PACKAGE / name, package)
     (package / "__init__.py").write_text("")
     (package / "shadow" / "callee.py").write_text(CALLEE.format(1))
