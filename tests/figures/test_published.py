@@ -174,7 +174,7 @@ def test_resyncs_per_cr3(tables):
             by_hand[lines.count(event.line)] += 1
         assert found.tolist() == by_hand.tolist()
         assert found[1:].sum() > 0
-        if result.trace is trace:
+        if result.trace.name == trace.name:
             assert result.resyncs.stays_oos[result.resyncs.line.isin(result.trace.events.line)].any()
         else:
             assert tables["resyncs_per_cr3"].set_index("guest").loc["sqlite"].tolist() == found.tolist()

@@ -77,7 +77,7 @@ def test_the_line_follows_the_controls():
     assert html.escape('CostPanel("gcc", "Haswell")') in panel.line.value
 
 
-def test_a_price_for_this_machine_outlives_its_measurement():
+def test_a_price_for_this_machine_outlives_its_measurement(noise_is_fine):
     panel = CostPanel("sqlite", "this machine", snapshot_copy=700)
     panel.run.click()
     assert panel.wait(60)

@@ -188,7 +188,7 @@ def test_what_the_cost_panel_saves_is_the_figure_at_its_prices():
         assert made["svg"] != before[chart]["svg"]
 
 
-def test_this_machine_is_measured_in_a_run():
+def test_this_machine_is_measured_in_a_run(noise_is_fine):
     panel = CostPanel("sqlite")
     panel.processor.value = "this machine"  # begins one
     assert panel.run.disabled
