@@ -1,5 +1,5 @@
 # make figures   the main job: bundled recordings through the presets; tables and charts under results/
-# make lab       open the workbench in JupyterLab
+# make lab       open the workbench in JupyterLab: copies of the notebooks, under workbench/
 # make test      run what every change needs, on all processors (a few minutes)
 # make test-all  run the rest: every preset on every guest, plain Python, the recorder, a real browser
 # make docs      build the documentation site under docs/_build/html; its notebooks are executed
@@ -24,7 +24,9 @@ figures: setup-base
 
 lab: setup-lab
 	@$(PY) -m oosbench warm >/dev/null 2>&1 &  # a notebook waits for no more of it than it needs
-	$(PY) -m jupyterlab notebooks/00_start_here.ipynb $(LABFLAGS)
+	@mkdir -p workbench  # a sitting changes notebooks: the reader's are copies, and what is there already stays
+	@for notebook in notebooks/*.ipynb; do test -e workbench/$${notebook##*/} || cp $$notebook workbench/; done
+	$(PY) -m jupyterlab workbench/00_start_here.ipynb $(LABFLAGS)
 
 test: setup-test
 	$(PY) -m oosbench warm
