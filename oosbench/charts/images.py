@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import re
+import re
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -39,10 +40,14 @@ def _take_as_it_is(figure: Figure) -> None:
 
 
 class Html(str):
-    """A piece of HTML that a notebook shows as such."""
+    """A piece of HTML that a notebook shows as such; where there is none, what its pictures say, or its text."""
 
     def _repr_html_(self) -> str:
         return str(self)
+
+    def __repr__(self) -> str:
+        told = re.findall(r'(?:alt|aria-label)="([^"]*)"', self) or [" ".join(re.sub("<[^>]*>", " ", self).split())]
+        return html.unescape(" ".join(told))
 
 
 def as_html(figure: Figure, text: str) -> Html:

@@ -98,6 +98,8 @@ def test_html_is_a_picture_with_a_text(table):
     shown = charts.as_html(charts.dirty_ratio(table), 'says "so" & more')
     assert 'alt="says &quot;so&quot; &amp; more"' in shown
     assert shown._repr_html_() == shown
+    assert repr(shown) == 'says "so" & more', "text where there is no HTML, and no picture in letters"
+    assert repr(charts.Html("<table><td>1</td> <td>&lt;b&gt;</td></table>")) == "1 <b>"
     picture = imread(io.BytesIO(charts.as_png(charts.dirty_ratio(table), 96)))
     assert picture.shape[1] == 691
 
