@@ -6,7 +6,6 @@ import base64
 import html
 import io
 import re
-import re
 
 import matplotlib
 from matplotlib.figure import Figure
