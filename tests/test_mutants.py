@@ -21,5 +21,5 @@ def test_a_mutant_is_a_program_and_not_the_same(mutant, tmp_path):
 
 def test_a_stale_mutant_is_told(tmp_path):
     shutil.copytree(ROOT / PACKAGE / "shadow", tmp_path / PACKAGE / "shadow")
-    with pytest.raises(ValueError, match=r"found 0 times in shadow/snapshot\.py"):
+    with pytest.raises(ValueError, match=r"found 0 times in shadow/guest\.py"):
         mutate(MUTANTS[0]._replace(old="no such line"), tmp_path)

@@ -6,16 +6,20 @@ import argparse
 from pathlib import Path
 
 from ..output import whole_file
-from ..presets import PRESETS
-from ..reports import PASSES, PIECES, SPEED, table_text
-from ..speed import GROWTHS, Bench, bench, growth
+from ..presets import DEFAULT, PRESETS
+from ..reports import AGAINST, PASSES, PIECES, SPEED, table_text
+from ..speed import GROWTHS, Bench, against, bench, doubts, growth
 from ..speed.bench import ORIGINAL, PARTS
 from ._options import Bar, Command, write
 
 
 def _bench(options: argparse.Namespace) -> None:
     only = options.only.split(",") if options.only else None
-    presets = options.presets.split(",") if options.presets else list(PRESETS)
+    presets = options.presets.split(",") if options.presets else None
+    if options.against is not None:
+        _against(options, only, presets)
+        return
+    presets = presets or list(PRESETS)
     with Bar() as bar:
         found = bench(only, options.trace, presets, progress=bar)
     if options.json != "-":
@@ -32,7 +36,7 @@ def _told(found: Bench) -> list[str]:
     """Return the pieces of the report."""
     told = [table_text(found.pieces, PIECES, None)]
     if len(found.traces):
-        told.append(table_text(found.traces, SPEED))
+        told += filter(None, [table_text(found.traces, SPEED), doubts(found.traces)])
     if len(found.resync):
         told.append(table_text(found.resync, PASSES, None))
     labels = {
@@ -43,6 +47,16 @@ def _told(found: Bench) -> list[str]:
     }
     told.append("\n".join(line.format(found.single[name]) for name, line in labels.items() if name in found.single))
     return told
+
+
+def _against(options: argparse.Namespace, only: list[str] | None, presets: list[str] | None) -> None:
+    """Time this build against another."""
+    with Bar() as bar:
+        found = against(options.against, only, options.trace, presets or [DEFAULT], progress=bar)
+    if options.json != "-":
+        print("\n\n".join(filter(None, [table_text(found, AGAINST), doubts(found)])))
+    if options.json is not None:
+        write(options.json, [found.to_json(orient="records", indent=1) + "\n"])
 
 
 def _growth(options: argparse.Namespace) -> None:
@@ -84,6 +98,11 @@ def add(command: Command) -> None:
     sub.add_argument("--only", metavar="NAME,...", help=f"time these alone: {names}")
     sub.add_argument("--presets", metavar="P,...", help="on these presets (default: all)")
     sub.add_argument("--trace", metavar="FILE", action="append", default=[], help="add a trace of your own")
+    sub.add_argument(
+        "--against",
+        metavar="COMMIT|FOLDER",
+        help=f"time the traces on this build and on that one, in turn (default: the two of the original on {DEFAULT})",
+    )
     sub.add_argument("--json", metavar="FILE", help="write the figures as JSON; '-' prints them")
     sub.add_argument("--chart", metavar="FILE", help="draw the traces, as .svg or .png")
     sub = command("growth", _growth, "time the engine on ever more events, memory, vCPUs, slots")

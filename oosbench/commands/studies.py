@@ -16,7 +16,6 @@ from ..guests import FITTED
 from ..machine import PRESETS_TO_COMPARE, Result, counters_frame, headline, resyncs_frame, run_each
 from ..presets import preset
 from ..reports import table_text, write_comparison
-from ..warm import warm
 from ._options import MACHINE, SOURCE, Bar, Command, from_recording, write
 
 
@@ -64,6 +63,8 @@ def _fit(options: argparse.Namespace) -> None:
 
 
 def _warm(options: argparse.Namespace) -> None:
+    from ..warm import warm  # which loads every room that is compiled
+
     warm()
     print("oosbench: the shadow MMU is compiled", file=sys.stderr)
 

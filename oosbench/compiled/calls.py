@@ -1,4 +1,7 @@
-"""Calling what compiled code knows by its address alone: the C library's functions, a reader's own rule."""
+"""Calling what compiled code knows by its address alone: the C library's functions, a reader's own rule.
+
+And `lowest_bit`, for which the processor has an instruction.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,20 @@ def call(context, address, a, b, c, d, e, f, g):
     return types.int64(*[types.int64] * (1 + _ARITY)), lower
 
 
+@intrinsic
+def lowest_bit(context, bits):
+    """Return the number of the lowest bit that is set in an int64 that is not zero."""
+
+    def lower(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), lower
+
+
 if numba.config.DISABLE_JIT:
+
+    def lowest_bit(bits):
+        return (int(bits) & -int(bits)).bit_length() - 1
 
     def call(address, *asked):
         return _signature()(int(address))(*map(int, asked))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..shadow.snapshot import snapshot_as_page
 from ..shadow.state import FIXUP_IN_ARRAY, FIXUP_IN_TABLE, INVALID, SNAPSHOT_OFF, Domain
 from ..shadow.types import GNP, GUEST_LEVELS, IS_FL1, L4_64, LEVEL, NAMES, OOS_MAY_WRITE, ORDER, OUT_OF_SYNC
 from ..x86 import NX, RW, US, A, D, P, unsigned
@@ -81,11 +82,13 @@ def _slots(d: Domain) -> Iterator[str]:
 
 
 def snapshot_difference(d: Domain, v: int, slot: int) -> list[int]:
-    """Return the indices at which the page in a slot and its snapshot differ."""
+    """Return the indices at which the page in a slot and its snapshot, if it has one, differ."""
     gmfn = d.vcpus[v].oos[slot]
     kind = next(t for t in range(L4_64 + 1) if d.frames[gmfn].shadow_flags >> t & 1)
     width = np.uint32 if GUEST_LEVELS[kind] == 2 else np.uint64
-    snapshot = d.tables[d.vcpus[v].oos_snapshot[slot]]
+    if not d.lag[gmfn].snapshot:
+        return []
+    snapshot = snapshot_as_page(d, gmfn)
     return np.flatnonzero(d.memory[gmfn].view(width) != snapshot.view(width)).tolist()
 
 

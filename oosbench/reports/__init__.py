@@ -9,6 +9,7 @@ from __future__ import annotations
 from .files import sweep_chart as sweep_chart
 from .files import write_comparison as write_comparison
 from .files import write_sweep as write_sweep
+from .tables import AGAINST as AGAINST
 from .tables import DECIDES as DECIDES
 from .tables import DEFECTS as DEFECTS
 from .tables import DIRTY as DIRTY

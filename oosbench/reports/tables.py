@@ -104,7 +104,16 @@ SPEED: Columns = (
     ("ns_per_event", "ns an event", "{:.1f}"),
     ("events_per_s", "events/s", "{:,.0f}"),
     ("walks_per_event", "yardstick walks an event", "{:.1f}"),
+    ("spread", "spread", "{:.0%}"),
     ("original_walks", "original C", "{:g}"),
+)
+AGAINST: Columns = (
+    ("trace", "trace", "{}"),
+    ("preset", "preset", "{}"),
+    ("ns_there", "ns an event there", "{:.1f}"),
+    ("ns_here", "here", "{:.1f}"),
+    ("ratio", "here / there", "{:.3f}"),
+    ("spread", "spread", "{:.0%}"),
 )
 DEFECTS: Columns = (
     ("defect", "defect", "{}"),

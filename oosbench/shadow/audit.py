@@ -18,7 +18,7 @@ from .audit_counts import i6_references, i7_shadow_references, i8_hash, i9_pool,
 from .auditor import find_owner, find_shadow, is_first_page, report
 from .guest import is_oos, is_page_table, may_write, p2m
 from .propagate import DEMAND_WRITE, propagate_l1e
-from .snapshot import has_snapshot
+from .snapshot import complete_snapshot, has_snapshot
 from .state import FIXUP_IN_ARRAY, FIXUP_IN_TABLE, INVALID, MAX_SLOTS, SNAPSHOT_OFF
 from .types import GUEST_LEVELS, IS_FL1, IS_L1, L1_TYPE, LEVEL, OOS_SNAPSHOT, SHF_L1_ANY, SHF_TYPES, is_magic
 
@@ -88,6 +88,7 @@ def i1_entry_soundness(d, a):
         elif IS_L1[kind] and has_snapshot(d, gmfn):
             v, slot = find_owner(d, gmfn)
             if v >= 0:
+                complete_snapshot(d, gmfn)
                 snapshot = d.tables[d.vcpus[v].oos_snapshot[slot]]
                 _check_entries(d, a, 1, -1, smfn, snapshot, GUEST_LEVELS[kind])
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..compiled import jit
-from ..x86 import P, bytes_of_entry, get_entry, set_entry
+from ..compiled.calls import lowest_bit
+from ..x86 import NX, RW, US, A, D, P, bytes_of_entry, frame_of, get_entry, set_entry
 from . import counters as ctr
 from .entries import refresh_l1e
 from .hash import hash_lookup
+from .snapshot import complete_snapshot
 from .state import SNAPSHOT_TRUSTED
 from .types import GUEST_LEVELS, L1_32, L1_64, L1_PAE, L1_TYPE
 
@@ -90,6 +92,22 @@ def follow_blocks(d, v, sl1mfn, page, snapshot, levels):
 
 
 @jit
+def _follow_written(d, v, sl1mfn, page, snapshot, levels, lines):
+    """Bring a page into sync, looking only at `lines`, a bit for each line that was written; return (dirty, runs)."""
+    per_line = _LINE * 8 // bytes_of_entry(levels)
+    dirty = runs = 0
+    last = _NO_ENTRY
+    while lines != 0:
+        line = lowest_bit(lines)
+        lines ^= np.int64(1) << line
+        start = line * per_line
+        changed, new, last = _follow(d, v, sl1mfn, page, snapshot, levels, start, start + per_line, last)
+        dirty += changed
+        runs += new
+    return dirty, runs
+
+
+@jit
 def _follow_lines(d, v, sl1mfn, page, snapshot, levels):
     """Bring a page into sync by cache lines: one that equals its snapshot is passed over, whatever it holds.
 
@@ -125,41 +143,74 @@ def _follow_lines(d, v, sl1mfn, page, snapshot, levels):
 def _derive_all(d, v, sl1mfn, page, snapshot, levels):
     """Bring a page into sync by deriving every present entry; return (dirty, runs).
 
-    Without a snapshot, `snapshot` is the page itself.
+    Without a snapshot, `snapshot` is the page itself. Lines of the shadow that never held a present entry are passed
+    over. Most entries map plain memory and come out as they were: for those `refresh_l1e` is written out here, with
+    what cannot change in a pass looked up once.
     """
-    dirty = runs = 0
+    dirty = runs = plain = 0
     last = _NO_ENTRY
-    for g in range(entries_of_l1(levels)):
-        shadow_page = sl1mfn + (g >> 9)
-        if d.tables[shadow_page, g & 511] & P == 0:
-            continue
-        entry = get_entry(page, g, levels)
-        refresh_l1e(d, v, shadow_page, g & 511, entry, levels)
-        if entry != get_entry(snapshot, g, levels):
-            dirty += 1
-            runs += last != g - 1
-            last = g
-            set_entry(snapshot, g, levels, entry)
+    pages = d.config[0].guest_pages
+    rights = P | RW | US | A
+    if levels > 2 and d.vcpus[v].nx:
+        rights |= NX
+    for shadow_page in range(sl1mfn, sl1mfn + (2 if levels == 2 else 1)):
+        lines = d.shadows[shadow_page].filled
+        while lines != 0:
+            line = lowest_bit(lines)
+            lines ^= np.int64(1) << line
+            for i in range(_LINE * line, _LINE * line + _LINE):
+                old = d.tables[shadow_page, i]
+                if old & P == 0:
+                    continue
+                g = (shadow_page - sl1mfn) << 9 | i
+                entry = get_entry(page, g, levels)
+                gfn = frame_of(entry)
+                as_it_was = False
+                if entry & (P | A) == P | A and gfn < pages:
+                    frame = d.frames[gfn]
+                    if frame.p2m_type | frame.shadow_flags == 0:  # plain memory, and no page table
+                        as_it_was = gfn << 12 | entry & (rights if entry & D else rights & ~RW) == old
+                if as_it_was:
+                    plain += 1
+                else:
+                    refresh_l1e(d, v, shadow_page, i, entry, levels)
+                if entry != get_entry(snapshot, g, levels):
+                    dirty += 1
+                    runs += last != g - 1
+                    last = g
+                    set_entry(snapshot, g, levels, entry)
+    d.counters[ctr.p2m_lookup] += plain
+    d.counters[ctr.propagate] += plain
+    d.counters[ctr.set_l1e_calls] += plain
     return dirty, runs
 
 
 @jit
 def resync_l1(d, v, slot, cause):
     """Make the shadow of the page in `slot` of `v` what the page says. Xen: sh_resync_l1."""
+    content_pass(d, v, slot, cause, False)
+
+
+@jit
+def content_pass(d, v, slot, cause, everything):
+    """Make the content pass of a resync; if `everything` is asked for, by comparing the whole page."""
     gmfn = d.vcpus[v].oos[slot]
-    frame = d.frames[gmfn]
+    lag = d.lag[gmfn]
     levels = l1_levels(d, gmfn)
     sl1mfn = hash_lookup(d, gmfn, L1_TYPE[levels])
     page = d.memory[gmfn]
-    kept = frame.has_snapshot != 0
-    snapshot = d.tables[d.vcpus[v].oos_snapshot[slot]] if kept else page
+    kept = lag.snapshot != 0
+    snapshot = d.tables[lag.snapshot] if kept else page
     trusted = kept and d.config[0].snapshot == SNAPSHOT_TRUSTED
     if trusted and d.config[0].line_compare:
+        complete_snapshot(d, gmfn)
         compared, dirty, runs = _follow_lines(d, v, sl1mfn, page, snapshot, levels)
     else:
         compared = d.shadows[sl1mfn].present + (d.shadows[sl1mfn + 1].present if levels == 2 else 0)
-        if trusted:
+        if trusted and everything:
             dirty, runs = follow_blocks(d, v, sl1mfn, page, snapshot, levels)
+        elif trusted:
+            dirty, runs = _follow_written(d, v, sl1mfn, page, snapshot, levels, lag.written)
         else:
             dirty, runs = _derive_all(d, v, sl1mfn, page, snapshot, levels)
         d.counters[ctr.resync_tested] += entries_of_l1(levels)
@@ -170,7 +221,8 @@ def resync_l1(d, v, slot, cause):
         d.counters[ctr.snapshot_compare] += compared
     else:
         d.counters[ctr.shadow_validate_gl1e_calls] += compared
-    frame.passes += 1
+    lag.passes += 1
+    lag.written = 0
     d.counters[ctr.resync_l1_calls] += 1
     d.counters[ctr.resync_compared] += compared
     d.counters[ctr.resync_dirty] += dirty
@@ -194,5 +246,5 @@ def _log(d, v, gmfn, cause, compared, dirty, runs):
     row.compared = compared
     row.dirty = dirty
     row.runs = runs
-    row.since = d.frames[gmfn].oos_since
-    row.writes = d.frames[gmfn].oos_writes
+    row.since = d.lag[gmfn].oos_since
+    row.writes = d.lag[gmfn].oos_writes

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..compiled import jit
 from ..x86 import PFEC_P, PFEC_W, P, bytes_of_entry, frame_of
 from . import counters as ctr
-from .guest import is_page_table, is_ram, p2m, store
+from .guest import is_page_table, is_ram, marked_store, p2m
 from .guest_walk import guest_walk_tables
 from .state import INVALID, RAM_RO
 from .types import SHF_32, SHF_PAE_64
@@ -91,7 +91,7 @@ def emulated_write(d, v):
     offset = va & 4095
     word, shift = offset >> 3, 8 * (offset & 7)
     low_bit_was_clear = (d.memory[gmfn, word] >> shift) & P == 0
-    store(d, gmfn, offset, value, length)
+    marked_store(d, gmfn, offset, value, length)
     if length >= 4 and value & 0xFFFFFFFF == 0 and va & (bytes_of_entry(d.vcpus[v].levels) - 1) == 0:
         _check_for_early_unshadow(d, v, gmfn)
     else:

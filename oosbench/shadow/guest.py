@@ -55,6 +55,20 @@ def guest_entry(d, gmfn, index, levels):
 
 
 @jit
+def before_store(d, gmfn, offset):
+    """See to it that the snapshot of a page keeps what is in the line at byte `offset`, which will be written."""
+    lag = d.lag[gmfn]
+    if not is_oos(d, gmfn) or lag.snapshot == 0:
+        return
+    line = offset >> 6
+    if lag.kept >> line & 1 == 0:
+        lag.kept |= np.int64(1) << line
+        for w in range(8 * line, 8 * line + 8):
+            d.tables[lag.snapshot, w] = d.memory[gmfn, w]
+    lag.written |= np.int64(1) << line
+
+
+@jit
 def store(d, gmfn, offset, value, length):
     """Store the low `length` bytes of `value`, little-endian, at byte `offset` of a frame."""
     if length == 8 and offset & 7 == 0:
@@ -63,3 +77,13 @@ def store(d, gmfn, offset, value, length):
     page = d.memory[gmfn].view(np.uint8)
     for i in range(length):
         page[offset + i] = (value >> (8 * i)) & 0xFF
+
+
+@jit
+def marked_store(d, gmfn, offset, value, length):
+    """Store as `store` does, in a machine whose snapshots must keep what was there."""
+    if is_oos(d, gmfn):
+        before_store(d, gmfn, offset)
+        if offset & 63 > 64 - length:
+            before_store(d, gmfn, offset + length - 1)
+    store(d, gmfn, offset, value, length)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..compiled import jit
-from ..x86 import NX, PFEC_I, PFEC_U, PFEC_W, PSE, RW, US, A, D, P, frame_of, guest_index, set_entry
+from ..x86 import NX, PFEC_I, PFEC_U, PFEC_W, PSE, RW, US, A, D, P, bytes_of_entry, frame_of, guest_index, set_entry
 from . import counters as ctr
-from .guest import guest_entry, is_ram, p2m
+from .guest import before_store, guest_entry, is_ram, p2m
 from .propagate import supports_superpages
 from .state import INVALID
 
@@ -44,6 +44,7 @@ def _set_ad_bits(d, gmfn, index, levels, entry, dirty):
     new = entry | A | (D if dirty else 0)
     if new != entry:
         d.counters[ctr.ad_update] += 1
+        before_store(d, gmfn, index * bytes_of_entry(levels))
         set_entry(d.memory[gmfn], index, levels, new)
     return new
 

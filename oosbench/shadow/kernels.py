@@ -1,18 +1,22 @@
-"""The pieces of a resync by themselves, many times over, to be timed (`oosbench.costs.calibration`)."""
+"""The pieces of a resync by themselves, many times over, to be timed (`oosbench.costs.calibration`).
+
+They do in full what the original does: copy whole pages, and compare whole pages.
+"""
 
 from __future__ import annotations
 
-from ..compiled import entry
+from ..compiled import entry, jit
 from ..x86 import D
-from .content import BY_CR3, follow_blocks, resync_l1
-from .snapshot import copy_page, take_snapshot
+from .content import BY_CR3, content_pass, follow_blocks
+from .snapshot import complete_snapshot, copy_page
+from .state import INVALID
 
 
 @entry
 def copies(d, v, slot, times):
-    """Take the snapshot of the page in `slot` of `v`, so many times: page and copy stay in the near cache."""
+    """Copy the page in `slot` of `v` to its snapshot, so many times: both stay in the near cache."""
     for _ in range(times):
-        take_snapshot(d, v, slot)
+        copy_page(d.tables[d.vcpus[v].oos_snapshot[slot]], d.memory[d.vcpus[v].oos[slot]])
 
 
 @entry
@@ -23,11 +27,20 @@ def cold_copies(d, first, pages, smfn):
         copy_page(d.tables[smfn + i], d.memory[first + (i * 7919) % pages])
 
 
+@jit
+def _complete(d, v, slot):
+    """Let the page in `slot` of `v` have the whole snapshot that it would have had."""
+    gmfn = d.vcpus[v].oos[slot]
+    if gmfn != INVALID and d.lag[gmfn].snapshot != 0:
+        complete_snapshot(d, gmfn)
+
+
 @entry
 def content_passes(d, v, slot, times):
     """Make so many content passes over the page in `slot` of `v`."""
+    _complete(d, v, slot)
     for _ in range(times):
-        resync_l1(d, v, slot, BY_CR3)
+        content_pass(d, v, slot, BY_CR3, True)
         d.state[0].resyncs = 0
 
 
@@ -35,10 +48,11 @@ def content_passes(d, v, slot, times):
 def dirty_passes(d, v, slot, dirty, times):
     """Make so many content passes over the page in `slot` of `v`; before each, `dirty` entries change their D bit."""
     page = d.memory[d.vcpus[v].oos[slot]]
+    _complete(d, v, slot)
     for _ in range(times):
         for i in range(dirty):
             page[i] ^= D
-        resync_l1(d, v, slot, BY_CR3)
+        content_pass(d, v, slot, BY_CR3, True)
         d.state[0].resyncs = 0
 
 

@@ -40,9 +40,10 @@ def sh_unsync(d, v, gmfn, va):
         return False
     frame = d.frames[gmfn]
     frame.shadow_flags |= OUT_OF_SYNC | OOS_MAY_WRITE
-    frame.oos_since = d.state[0].event
-    frame.oos_writes = 0
-    frame.has_snapshot = 0
+    lag = d.lag[gmfn]
+    lag.oos_since = d.state[0].event
+    lag.oos_writes = 0
+    lag.snapshot = 0
     _oos_hash_add(d, v, gmfn, va)
     d.counters[ctr.shadow_unsync] += 1
     return True

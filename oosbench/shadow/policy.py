@@ -27,7 +27,7 @@ def _ask(d, v, gmfn, va):
     if not may_unsync(d, gmfn):
         return False
     writes = _count_write(d, v, gmfn)
-    passes = d.frames[gmfn].passes
+    passes = d.lag[gmfn].passes
     answer = call(d.config[0].policy, gmfn, va, v, d.state[0].event, writes, passes, slots_in_use(d, v))
     if answer < 0:
         raise PolicyFailed

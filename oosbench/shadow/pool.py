@@ -103,6 +103,7 @@ def alloc(d, kind, backpointer):
         shadow.up = 0
         shadow.next_shadow = 0
         shadow.present = 0
+        shadow.filled = 0
     d.counters[ctr.shadow_alloc] += 1
     d.counters[ctr.page_zero] += 1 << order
     d.counters[ctr.shadow_alloc_count] += 1 << order

@@ -46,7 +46,9 @@ def maps_writable(entry, gmfn):
 def write_l1e(d, sl1mfn, slot, old, new):
     """Store a leaf entry whose references were taken, and drop those of the old one."""
     d.tables[sl1mfn, slot] = new
-    d.shadows[sl1mfn].present += (new & P) - (old & P)
+    shadow = d.shadows[sl1mfn]
+    shadow.present += (new & P) - (old & P)
+    shadow.filled |= (new & P) << (slot >> 3)
     d.counters[ctr.set_l1e_changed] += 1
     put_page_from_l1e(d, old)
 

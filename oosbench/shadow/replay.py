@@ -13,7 +13,7 @@ from . import counters as ctr
 from .audit import audit_all
 from .control import invlpg, load_cr3, setup, update_paging_modes
 from .fault import GUEST, page_fault
-from .guest import is_oos, store
+from .guest import is_oos, marked_store
 from .shadow_walk import NOT_MAPPED, hardware_walk, index_of
 from .unshadow import blow_tables
 
@@ -50,9 +50,9 @@ _TRIES = 40  # faults of one access, after which it is given up
 @jit
 def _native_store(d, gmfn, va, value, length):
     """Store without an exit; count it if the page is out of sync."""
-    store(d, gmfn, va & 4095, value, length)
+    marked_store(d, gmfn, va & 4095, value, length)
     if is_oos(d, gmfn):
-        d.frames[gmfn].oos_writes += 1
+        d.lag[gmfn].oos_writes += 1
 
 
 @jit
@@ -182,7 +182,7 @@ def _replay_row(d, rows, i):
     """Do the event, or the POKE, in row `i`."""
     event = rows.events[i]
     if event.op == POKE:
-        store(d, event.address >> 12, event.address & 4095, event.value, np.int64(event.width))
+        marked_store(d, event.address >> 12, event.address & 4095, event.value, np.int64(event.width))
         return
     d.state[0].event = i
     d.counters[ctr.events] += 1

@@ -12,6 +12,7 @@ from . import counters as ctr
 from .types import is_magic
 
 NOT_MAPPED = 0  # pool page 0 is never a shadow
+assert (PFEC_W, PFEC_U) == (RW, US)
 
 
 @jit
@@ -75,6 +76,17 @@ def hardware_walk(d, v, va, wanted):
     """
     vcpu = d.vcpus[v]
     code = wanted if vcpu.nx and vcpu.levels > 2 else wanted & ~PFEC_I
+    if vcpu.levels == 4:
+        # Most walks end well. An upper entry that is not present points into the pool as well, so all four can be read
+        # before anything is asked. (The access bits of an error code are those of the rights they need.)
+        e4 = d.tables[vcpu.shadow_table[0], index_of(va, 4)]
+        e3 = d.tables[frame_of(e4), index_of(va, 3)]
+        e2 = d.tables[frame_of(e3), index_of(va, 2)]
+        leaf = d.tables[frame_of(e2), index_of(va, 1)]
+        needed = P | (code & (PFEC_W | PFEC_U))
+        fetch_refused = code & PFEC_I and (e4 | e3 | e2 | leaf) & NX
+        if e4 & e3 & e2 & leaf & needed == needed and not fetch_refused and not is_magic(leaf):
+            return frame_of(e2), code
     page = vcpu.shadow_table[0] if vcpu.levels == 4 else vcpu.l3table[(va >> 30) & 3]
     level = 4 if vcpu.levels == 4 else 2
     granted = US | RW

@@ -3,22 +3,29 @@
 It holds *the guest value last fed to* `propagate_l1e`, for every entry that is present in the shadow. Five writers
 keep it so: the copy (`take_snapshot`), the fault handler and its prefetch (`fault.py`), the validation of an emulated
 write (`validate.py`), and the resync itself (`content.py`).
+
+The copy is made line by line. Before the first store to a line of 64 bytes the snapshot page takes what is in it, and
+the line is marked as `kept`; of a line that is not kept, the page itself is the snapshot. So nothing is copied that
+nobody writes, and a resync looks only at lines that were written since the last one. What is counted is the copy of the
+whole page, as the original makes it. Without trust in the snapshot, and for whoever reads it as a page, it is made.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from ..compiled import jit
 from ..x86 import set_entry
 from . import counters as ctr
 from .guest import is_oos
 from .slots import find_slot
-from .state import SNAPSHOT_OFF
+from .state import SNAPSHOT_OFF, SNAPSHOT_TRUSTED, Domain
 
 
 @jit
 def has_snapshot(d, gmfn):
     """Say whether a guest page is out of sync, with a snapshot that must follow what is derived from it."""
-    return is_oos(d, gmfn) and d.frames[gmfn].has_snapshot != 0
+    return is_oos(d, gmfn) and d.lag[gmfn].snapshot != 0
 
 
 @jit
@@ -30,7 +37,7 @@ def snapshot_is_due(d, gmfn):
     """
     if d.config[0].snapshot == SNAPSHOT_OFF:
         return False
-    return not d.config[0].lazy_snapshot or d.frames[gmfn].passes > 0
+    return not d.config[0].lazy_snapshot or d.lag[gmfn].passes > 0
 
 
 @jit
@@ -42,12 +49,39 @@ def copy_page(target, page):
 
 @jit
 def take_snapshot(d, v, slot):
-    """Copy the page in `slot` of `v`."""
+    """Let the page in `slot` of `v` have a snapshot: of each line as it is when it is first written."""
     vcpu = d.vcpus[v]
     gmfn = vcpu.oos[slot]
-    copy_page(d.tables[vcpu.oos_snapshot[slot]], d.memory[gmfn])
-    d.frames[gmfn].has_snapshot = 1
+    lag = d.lag[gmfn]
+    lag.snapshot = vcpu.oos_snapshot[slot]
+    lag.written = lag.kept = 0
+    if d.config[0].snapshot != SNAPSHOT_TRUSTED:
+        copy_page(d.tables[lag.snapshot], d.memory[gmfn])
+        lag.kept = -1
     d.counters[ctr.snapshot_copies] += 1
+
+
+@jit
+def complete_snapshot(d, gmfn):
+    """Copy the lines that the snapshot of a page does not keep yet."""
+    lag = d.lag[gmfn]
+    for line in range(64):
+        if lag.kept >> line & 1 == 0:
+            for w in range(8 * line, 8 * line + 8):
+                d.tables[lag.snapshot, w] = d.memory[gmfn, w]
+    lag.kept = -1
+
+
+def snapshot_as_page(d: Domain, gmfn: int) -> np.ndarray:
+    """Return the snapshot of an out-of-sync page that has one, for who looks at the machine from outside.
+
+    Returns
+    -------
+    int64[512]
+    """
+    lag = d.lag[gmfn]
+    kept = np.repeat(int(lag.kept) >> np.arange(64) & 1 != 0, 8)
+    return np.where(kept, d.tables[lag.snapshot], d.memory[gmfn])
 
 
 @jit

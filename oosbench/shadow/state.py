@@ -40,14 +40,19 @@ def _record(fields: str, **wide: int) -> np.dtype:
     return np.dtype([(name, np.int64, shape[name]) for name in fields.split()])
 
 
-#: A guest frame. `oos_since` and `oos_writes` tell the event of its last unsync, and the stores it took since;
-#: `has_snapshot` whether a snapshot was taken then, `passes` how often its contents were brought into sync.
-FRAME = _record("p2m_type references type_count shadow_flags oos_since oos_writes has_snapshot passes")
+#: A guest frame.
+FRAME = _record("p2m_type references type_count shadow_flags")
+
+#: Of a guest frame that is or was out of sync (apart from `FRAME`, of which every access needs one). `oos_since` and
+#: `oos_writes` tell the event of its last unsync, and the stores it took since; `passes` how often its contents were
+#: brought into sync; `snapshot` the pool page of its snapshot, 0 for none. The last two have a bit for each line of 64
+#: bytes: `written` since the last content pass, and `kept` in the snapshot page as it was before (`snapshot.py`).
+LAG = _record("oos_since oos_writes passes snapshot written kept")
 
 #: A page of the shadow pool. `up` names one upper entry that points here (page * 512 + index), 0 none.
 #: `before` and `after` link free chunks and pinned shadows, `next_shadow` a chain of the hash. `present` counts the
-#: present entries of an L1.
-SHADOW = _record("type backpointer references pinned up next_shadow order before after present")
+#: present entries of an L1; `filled` has a bit for each line of 64 bytes that has held one since the page was taken.
+SHADOW = _record("type backpointer references pinned up next_shadow order before after present filled")
 
 VCPU = _record(
     "paged levels wp nx pse cr3 guest_root shadow_table l3table gl3e monitor_pages "
@@ -108,6 +113,8 @@ class Domain(Referenced):
         Contents of guest frames; the last row is the identity table of vCPUs that have paging off.
     frames : FRAME[guest_pages + 1]
         What the hypervisor knows of each guest frame.
+    lag : LAG[guest_pages + 1]
+        What it knows besides of one that was let go out of sync.
     tables : int64[pool_pages, 512]
         Contents of the pool: shadow tables and snapshots.
     shadows : SHADOW[pool_pages + 4]
@@ -127,6 +134,7 @@ class Domain(Referenced):
 
     memory: np.ndarray
     frames: np.ndarray
+    lag: np.ndarray
     tables: np.ndarray
     shadows: np.ndarray
     vcpus: np.ndarray
@@ -188,6 +196,7 @@ def new_domain(preset: Preset, levels: int, vcpus: int, guest_pages: int, shadow
     domain = Domain(
         memory=reserve((guest_pages + 1, 512), np.int64),
         frames=reserve(guest_pages + 1, FRAME).view(np.recarray),
+        lag=reserve(guest_pages + 1, LAG).view(np.recarray),
         tables=reserve((pool, 512), np.int64),
         shadows=reserve(pool + MAX_ORDER + 2, SHADOW).view(np.recarray),
         vcpus=np.zeros(vcpus, VCPU).view(np.recarray),

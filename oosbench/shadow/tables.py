@@ -66,7 +66,7 @@ def _demote(d, gmfn, kind):
             oos_hash_remove(d, gmfn)
             fixup_remove(d, gmfn)
         frame.shadow_flags = 0
-        frame.passes = 0
+        d.lag[gmfn].passes = 0
     else:
         frame.shadow_flags &= ~(1 << kind)
 

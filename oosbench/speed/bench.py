@@ -3,6 +3,10 @@
 A time in nanoseconds says little about another machine. So the cost of an event is told as a multiple of a
 **yardstick walk** (`yardstick.py`): a table walk of four dependent loads, which a better processor does faster too.
 What the original C code took, in such multiples, is in ``data/original_speed.csv``.
+
+A machine that others use too is now fast, now slow. So the yardstick is timed right before and after each replay, and
+what is told is the median of the ratios of such pairs, with the spread of the middle half of them. All times are those
+of this thread alone: who waits for a processor is not slow. (How one build compares with another: `against.py`.)
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,7 +42,9 @@ Progress = Callable[[str, int, int], None]
 ORIGINAL = ("bench1m", "bench_stress1m")
 #: What else there is to time.
 PARTS = ("pages", "parsing", "resync", "start")
-_PAGES, _TIMES, _BEST_OF = 100, 200, 5
+_PAGES, _TIMES, _PAIRS = 100, 200, 9
+#: Above this spread nothing can be claimed.
+TOO_WIDE = 0.1
 _DIRTY = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 511)
 _START = "from oosbench import Machine, Trace; Machine(Trace.from_text({text!r})).run()"
 _TINY = "MODE 4 1 16 256\nCR3 0 0x1000\n"
@@ -54,8 +61,9 @@ class Bench:
         One row each for the yardstick walk, the C library's memcmp and memcpy of a page, the engine's scan of an
         unchanged page and its copy: ns, yardstick walks, and for the engine's the ratio to the library's.
     traces : DataFrame
-        One row per trace and preset: events, ns and yardstick walks per event, events per second, and what the
-        original took, in its own yardstick walks (NA where it was not timed).
+        One row per trace and preset: events, ns per event (the median), events per second, yardstick walks per event
+        (the median of the ratios of pairs), their ``spread`` (between the quartiles, as a share of the median), and
+        what the original took, in its own yardstick walks (NA where it was not timed).
     resync : DataFrame
         ns of a content pass over a full table by the number of dirty entries.
     single : Series
@@ -141,16 +149,18 @@ def bench(
         yard.measure()
         for preset in presets:
             tell(f"{trace.name} · {preset}")
-            rows.append({"trace": trace.name, "preset": preset} | _replay(trace, preset))
+            rows.append({"trace": trace.name, "preset": preset} | _replay(trace, preset, yard))
     yard.measure()
-    found.traces = _with_ratios(pd.DataFrame(rows), found.yardstick_walk_ns)
+    found.traces = pd.DataFrame(rows)
+    if rows:
+        found.traces = found.traces.merge(original()[["trace", "preset", "original_walks"]], how="left")
     found.pieces = _with_yardstick(found.pieces, found.yardstick_walk_ns)
     found.single["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return found
 
 
 class _Yardstick:
-    """The yardstick, measured now and then: the best counts."""
+    """The yardstick, measured now and then: the best counts; and beside each replay."""
 
     def __init__(self, found: Bench) -> None:
         self._found = found
@@ -159,8 +169,18 @@ class _Yardstick:
         yardstick.walks(self._tables, self._random, 1)
 
     def measure(self) -> None:
-        best = min(repeat(lambda: yardstick.walks(self._tables, self._random, yardstick.WALKS), number=1, repeat=5))
-        self._found.yardstick_walk_ns = min(self._found.yardstick_walk_ns, 1e9 * best / yardstick.WALKS)
+        self._found.yardstick_walk_ns = min(self._found.yardstick_walk_ns, *(self.walk_ns() for _ in range(5)))
+
+    def walk_ns(self, walks: int = yardstick.WALKS // 4) -> float:
+        """Return the ns of a walk, now."""
+        return 1e9 * thread_seconds(lambda: yardstick.walks(self._tables, self._random, walks)) / walks
+
+
+def thread_seconds(work: Callable[[], object]) -> float:
+    """Return the processor seconds that this thread takes for something."""
+    start = time.thread_time()
+    work()
+    return time.thread_time() - start
 
 
 def bench_trace(source: str | Trace) -> Trace:
@@ -173,21 +193,37 @@ def bench_trace(source: str | Trace) -> Trace:
     return open_trace(source)
 
 
-def _replay(trace: Trace, preset: str) -> dict[str, float]:
-    """Return the events of a replay and the best time for one, machine and results not counted."""
-    best = np.inf
-    for _ in range(_BEST_OF):
+def _replay(trace: Trace, preset: str, yard: _Yardstick) -> dict[str, float]:
+    """Return the events of a replay and what one costs, machine and results not counted."""
+    ns, walks, before = [], [], yard.walk_ns()
+    for _ in range(_PAIRS):
         machine = Machine(trace, preset, keep_outcomes=False)
-        best = min(best, *repeat(machine.run, number=1, repeat=1))
-    events = int(machine.result().counters.events)
-    return {"events": events, "ns_per_event": 1e9 * best / events, "events_per_s": events / best}
+        seconds = thread_seconds(machine.run)
+        events = int(machine.result().counters.events)
+        after = yard.walk_ns()
+        ns.append(1e9 * seconds / events)
+        walks.append(ns[-1] / ((before + after) / 2))
+        before = after
+    told = {"events": events, "ns_per_event": float(np.median(ns)), "events_per_s": 1e9 / float(np.median(ns))}
+    return told | {"walks_per_event": float(np.median(walks)), "spread": spread(walks)}
 
 
-def _with_ratios(traces: pd.DataFrame, yardstick_ns: float) -> pd.DataFrame:
-    if traces.empty:
-        return traces
-    traces["walks_per_event"] = traces.ns_per_event / yardstick_ns
-    return traces.merge(original()[["trace", "preset", "original_walks"]], how="left")
+def spread(ratios: Sequence[float]) -> float:
+    """Return how far the quartiles of some ratios lie apart, as a share of their median."""
+    low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
+    return float((high - low) / middle)
+
+
+def doubts(traces: pd.DataFrame) -> str:
+    """Return what has to be said of a table with a column `spread`: which rows it is too wide for, or ""."""
+    wide = traces[traces.spread > TOO_WIDE] if len(traces) else traces
+    if not len(wide):
+        return ""
+    rows = ", ".join(f"{row.trace} on {row.preset} ({row.spread:.0%})" for row in wide.itertuples())
+    return (
+        f"The pairs lie more than {TOO_WIDE:.0%} apart for {rows}: nothing can be claimed of these. "
+        "Time them again when the machine is idle."
+    )
 
 
 def _with_yardstick(pieces: pd.DataFrame, yardstick_ns: float) -> pd.DataFrame:

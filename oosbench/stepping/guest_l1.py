@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..shadow.snapshot import snapshot_as_page
 from ..shadow.state import INVALID, MMIO_DM, Domain
 from ..shadow.types import FL1_TYPE, GUEST_LEVELS, IS_L1, L1_TYPE, ORDER, OUT_OF_SYNC
 from ..x86 import PSE, RW, P, frame_in, index_in_table
@@ -118,17 +119,17 @@ class GuestL1:
         levels = int(GUEST_LEVELS[kind]) if kind else int(d.config[0].levels)
         out_of_sync = bool(frame.shadow_flags & OUT_OF_SYNC)
         vcpu, slot = next(((v, s) for v, s, held in slots(d) if held == gmfn), (INVALID, INVALID))
-        kept = out_of_sync and frame.has_snapshot and slot != INVALID
+        kept = out_of_sync and d.lag[gmfn].snapshot and slot != INVALID
         return cls(
             gmfn=gmfn,
             levels=levels,
             guest=_entries(d.memory[gmfn], levels),
-            snapshot=_entries(d.tables[d.vcpus[vcpu].oos_snapshot[slot]], levels) if kept else None,
+            snapshot=_entries(snapshot_as_page(d, gmfn), levels) if kept else None,
             shadow=_shadow(d, gmfn, kind) if kind else None,
             out_of_sync=out_of_sync,
             vcpu=vcpu,
             slot=slot,
-            stores=int(frame.oos_writes) if out_of_sync else 0,
+            stores=int(d.lag[gmfn].oos_writes) if out_of_sync else 0,
         )
 
     @classmethod

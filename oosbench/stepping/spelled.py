@@ -72,8 +72,8 @@ def slots_frame(time: TimeMachine) -> pd.DataFrame:
     for v, slot, gmfn in slots(d):
         row = {"vcpu": v, "slot": slot, "page": pd.NA, "since": pd.NA, "stores": pd.NA, "dirty": pd.NA, "home": pd.NA}
         if gmfn != INVALID:
-            frame, l1 = d.frames[gmfn], GuestL1.of(d, gmfn)
-            row |= {"page": gmfn, "since": time.number(int(frame.oos_since)), "stores": int(frame.oos_writes)}
+            lag, l1 = d.lag[gmfn], GuestL1.of(d, gmfn)
+            row |= {"page": gmfn, "since": time.number(int(lag.oos_since)), "stores": int(lag.oos_writes)}
             row |= {"home": gmfn % int(d.vcpus[v].slots)}
             row |= {"dirty": int(np.count_nonzero(l1.dirty))} if l1.snapshot is not None else {}
         rows.append(row)

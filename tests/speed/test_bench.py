@@ -97,7 +97,9 @@ def test_a_report_tells_what_was_timed(tmp_path):
     told = json.loads(found.to_json())
     assert {"yardstick_walk_ns", "memcmp_ns", "memcpy_ns", "scan_ns", "copy_ns", "resync", "traces"} <= set(told)
     one = told["traces"]["sqlite"]["oos-snapshot"]
-    assert one["walks_per_event"] == pytest.approx(one["ns_per_event"] / told["yardstick_walk_ns"])
+    # Pair by pair, so not quite what the best of all yardsticks would give.
+    assert one["ns_per_event"] / one["walks_per_event"] >= 0.99 * told["yardstick_walk_ns"]
+    assert one["spread"] >= 0
     assert found.resync.dirty.tolist()[0] == 0
     assert found.resync.ns.iloc[-1] > found.resync.ns.iloc[0]
     assert "sqlite · oos-snapshot" in charts.speed_text(found.traces)

@@ -10,6 +10,7 @@ from oosbench.shadow import counters as ctr
 from oosbench.shadow import oos, slots, snapshot, state
 from oosbench.shadow.content import BY_FAULT
 from oosbench.shadow.crash import NotInSlots
+from oosbench.shadow.guest import marked_store
 from oosbench.shadow.links import make_shadow
 from oosbench.shadow.replay import start
 from oosbench.shadow.types import L1_64, OUT_OF_SYNC
@@ -32,7 +33,8 @@ def held(d) -> list[int]:
 
 
 def snapshot_of(d, gmfn: int) -> np.ndarray:
-    return d.tables[snapshot.oos_snapshot_lookup(d, gmfn)]
+    assert snapshot.oos_snapshot_lookup(d, gmfn) == d.lag[gmfn].snapshot
+    return snapshot.snapshot_as_page(d, gmfn)
 
 
 def test_three_pages_of_one_home(domain):
@@ -54,11 +56,28 @@ def test_a_foreigner_in_the_home_slot_goes_though_another_is_empty(domain):
 
 def test_a_moved_page_keeps_its_snapshot(domain):
     oos.sh_unsync(domain, 0, 30, 0)
-    domain.memory[30, :] = 7
+    for offset in range(0, 4096, 8):
+        marked_store(domain, 30, offset, 7, 8)
     oos.sh_unsync(domain, 0, 33, 0)
     assert held(domain)[:2] == [33, 30]
     assert (snapshot_of(domain, 30) == 30).all()
     assert (snapshot_of(domain, 33) == 33).all()
+
+
+def test_a_snapshot_keeps_what_was_before_the_first_store_to_a_line(domain):
+    oos.sh_unsync(domain, 0, 30, 0)
+    before = domain.memory[30].copy()
+    lag = domain.lag[30]
+    assert lag.kept == lag.written == 0
+    marked_store(domain, 30, 60, -1, 8)  # in the first line and in the second
+    assert lag.kept == lag.written == 0b11
+    marked_store(domain, 30, 4088, 5, 8)
+    marked_store(domain, 30, 4088, 6, 8)
+    assert lag.kept == lag.written == np.int64(1) << 63 | 0b11
+    assert (domain.memory[30] != before).sum() == 3
+    assert (snapshot_of(domain, 30) == before).all()
+    snapshot.complete_snapshot(domain, 30)
+    assert (domain.tables[lag.snapshot] == before).all()
 
 
 def test_snapshot_pages_are_permuted_and_never_lost(domain):
@@ -77,7 +96,7 @@ def test_snapshot_pages_are_permuted_and_never_lost(domain):
 def test_the_snapshot_is_the_page_as_it_is_at_unsync(domain):
     domain.memory[35, :] = np.arange(512)
     oos.sh_unsync(domain, 0, 35, 0)
-    domain.memory[35, 100] = -5
+    marked_store(domain, 35, 800, -5, 8)
     assert (snapshot_of(domain, 35) == np.arange(512)).all()
 
 

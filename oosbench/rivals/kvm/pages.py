@@ -26,8 +26,8 @@ class Kvm(NamedTuple):
 
     Attributes
     ----------
-    memory, frames, vcpus, counters, walk, state, config
-        As in `Domain`.
+    memory, frames, lag, tables, vcpus, counters, walk, state, config
+        As in `Domain`, for the walk that both share. (Nothing of KVM's is in `lag` and `tables`.)
     entries : int64[pages, 512]
         Shadow entries: a frame, or a page, and rights.
     made_from : int64[pages, 512]
@@ -54,6 +54,8 @@ class Kvm(NamedTuple):
 
     memory: np.ndarray
     frames: np.ndarray
+    lag: np.ndarray
+    tables: np.ndarray
     vcpus: np.ndarray
     counters: np.ndarray
     walk: np.ndarray

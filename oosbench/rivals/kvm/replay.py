@@ -156,7 +156,7 @@ def new_kvm(trace: Trace, pages: int = _PAGES) -> Kvm:
         )
     d = new_domain(preset("emulate"), 4, trace.vcpus, trace.guest_pages, 256, 1)
     return Kvm(
-        *(d.memory, d.frames, d.vcpus, d.counters, d.walk, d.state, d.config),
+        *(d.memory, d.frames, d.lag, d.tables, d.vcpus, d.counters, d.walk, d.state, d.config),
         entries=np.zeros((pages, 512), np.int64),
         made_from=np.zeros((pages, 512), np.int64),
         marked=np.zeros((pages, 512), np.bool_),
