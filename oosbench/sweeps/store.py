@@ -62,11 +62,15 @@ class Store:
         If it cannot be opened or made, is damaged, or is something else; it is left as it is.
     """
 
+    _db: sqlite3.Connection | None = None
+
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
         self._place = str(path) != ":memory:"
         if "\0" in str(self.path):
             raise StoreError(f"{str(path)!r}: is no name of a file: there is a NUL in it")
+        if self._place and self.path.exists() and not self.path.is_file():
+            raise StoreError(f"{path}: is a folder, a pipe or a device; must be a file")
         with self._explained():
             there = self.path.exists() and self.path.stat().st_size > 0
             if there:
@@ -74,10 +78,9 @@ class Store:
             try:
                 self._open()
             except sqlite3.OperationalError as error:
-                if not there or not str(getattr(error, "sqlite_errorname", "")).startswith(_READ_ONLY):
+                if not there:
                     raise
-                self._db.close()
-                self._db = self._open_for_reading()
+                self._open_for_reading(error)
 
     def _open(self) -> None:
         self._db = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
@@ -193,7 +196,8 @@ class Store:
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        if self._db is not None:
+            self._db.close()
 
     def __enter__(self) -> Store:
         return self
@@ -211,9 +215,8 @@ class Store:
         try:
             self._db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE)
             self._pragma("application_id")
-        except sqlite3.OperationalError:  # its folder may not be written
-            self._db.close()
-            self._db = self._open_for_reading()
+        except sqlite3.OperationalError as error:
+            self._open_for_reading(error)
         try:
             ours, form = self._pragma("application_id"), self._pragma("user_version")
             tables = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
@@ -232,13 +235,16 @@ class Store:
         finally:
             self._db.close()
 
-    def _open_for_reading(self) -> sqlite3.Connection:
-        """Open a file in a folder that may not be written."""
+    def _open_for_reading(self, error: sqlite3.Error) -> None:
+        """Open a file that may not be written, or whose folder may not: if that is the error."""
+        if not str(getattr(error, "sqlite_errorname", "")).startswith(_READ_ONLY):
+            raise error
+        self.close()
         log = self.path.with_name(f"{self.path.name}-wal")
         # Where nobody writes, SQLite needs no files beside it if it is told so.
         still = "" if log.exists() and log.stat().st_size else "&immutable=1"
         uri = f"{self.path.absolute().as_uri()}?mode=ro{still}"
-        return sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
+        self._db = sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from oosbench import Design, Machine, Trace, recordings, splice, watch
 from oosbench.errors import BadInput
-from oosbench.guests import FAMILIES, Workload
+from oosbench.guests import FAMILIES, Kernel, Workload
 from oosbench.stepping import TimeMachine
 from oosbench.studies import first_difference
 from oosbench.traces.events import EVENT
@@ -115,6 +116,18 @@ def _workload(draw: random.Random) -> None:
     _try(lambda: Machine(Workload(family.name, **mode, **parameters).trace(draw.choice((1, 3000, 0, -1)))).run())
 
 
+def _kernel(draw: random.Random) -> None:
+    kernel = Kernel(draw.choice((2, 3, 4)), draw.choice((1, 2)))
+    made: list[object] = []  # processes, files and regions
+    methods = [name for name, _ in inspect.getmembers(kernel, callable) if not name.startswith("_")]
+    for _ in range(25):
+        method = getattr(kernel, draw.choice(methods))
+        takes = len(inspect.signature(method).parameters)
+        given = [draw.choice(made) if made and draw.random() < 0.5 else _some(draw) for _ in range(takes)]
+        _try(lambda method=method, given=given: made.append(method(*given)))
+    _try(lambda: Machine(kernel.trace()).run())
+
+
 def _studies(draw: random.Random) -> None:
     trace = _trace(draw)
     _try(lambda: watch(trace, some_preset(draw), audits=True))
@@ -131,7 +144,7 @@ def _try(call) -> None:
         pass
 
 
-_CALLS = (_machine, _machine, _raw_trace, _spoiled_recording, _time_machine, _splice, _workload, _studies)
+_CALLS = (_machine, _machine, _kernel, _raw_trace, _spoiled_recording, _time_machine, _splice, _workload, _studies)
 
 
 def call(draw: random.Random) -> str:

@@ -57,3 +57,10 @@ def test_a_sweep_with_little_of_everything_ends_or_says_why(tmp_path, what, limi
     assert "Traceback" not in done.stderr
     assert done.returncode == (2 if told else 0), done.stderr
     assert told in done.stderr
+
+
+def test_what_is_no_file_is_told(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", "/dev/null"):
+        with pytest.raises(StoreError, match="is a folder, a pipe or a device; must be a file"):
+            Store(path)
