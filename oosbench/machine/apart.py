@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 from itertools import count
+from typing import TypeVar
 
 from ..presets import Preset, axes
 from ..traces import Trace
 from .result import Result
+
+Named = TypeVar("Named", Trace, Preset)
 
 
 class Names:
@@ -23,11 +26,15 @@ class Names:
 
     def of_trace(self, trace: Trace) -> Trace:
         """Return a trace by a name that no other guest has."""
-        return replace(trace, name=self.of(trace.name, trace.digest))
+        return _renamed(trace, self.of(trace.name, trace.digest))
 
     def of_preset(self, preset: Preset) -> Preset:
         """Return a preset by a name that no other configuration has."""
-        return replace(preset, name=self.of(preset.name, tuple(axes(preset).values())))
+        return _renamed(preset, self.of(preset.name, tuple(axes(preset).values())))
+
+
+def _renamed(named: Named, name: str) -> Named:
+    return named if named.name == name else replace(named, name=name)
 
 
 def _numbered(name: str) -> Iterator[str]:
@@ -47,7 +54,7 @@ def told_apart(results: Iterable[Result]) -> list[Result]:
         for label in _numbered(result.trace.name):
             if guests.of(label, result.trace.digest) != label:
                 continue  # another guest's
-            named = replace(result, trace=replace(result.trace, name=label), preset=machine)
+            named = replace(result, trace=_renamed(result.trace, label), preset=machine)
             if told.setdefault((label, machine.name), named).counters.equals(result.counters):
                 break
     return list(told.values())
