@@ -34,7 +34,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
 @contextmanager
 def whole_files(paths: Sequence[str | os.PathLike]) -> Iterator[list[BinaryIO]]:
     """Open several files as `whole_file` does; all are written before the first takes its place, in this order."""
-    with ExitStack() as stack:
+    with _by_their_names(paths), ExitStack() as stack:
         opened = [_open(Path(path), stack) for path in paths]
         yield [file for file, _ in opened]
         for file, _ in opened:
@@ -42,6 +42,19 @@ def whole_files(paths: Sequence[str | os.PathLike]) -> Iterator[list[BinaryIO]]:
         for (_, partial), path in zip(opened, paths, strict=True):
             if partial is not None:
                 os.replace(partial, path)
+
+
+@contextmanager
+def _by_their_names(paths: Sequence[str | os.PathLike]) -> Iterator[None]:
+    """Let an error name the file that was asked for, not the one that is written in its place."""
+    try:
+        yield
+    except OSError as error:
+        written = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+        if written is None or written.match(_PARTIAL.format("*")):
+            beside = [path for path in paths if written is None or Path(path).parent == written.parent]
+            error.filename = os.fspath(beside[0] if beside else paths[0])
+        raise
 
 
 def _open(path: Path, stack: ExitStack) -> tuple[BinaryIO, Path | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import resource
@@ -140,3 +141,15 @@ def test_a_limit_of_file_sizes_leaves_what_was_there(tmp_path):
     assert "File too large" in limited.stderr
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path):
+    with pytest.raises(OSError, match="No such file") as caught, whole_file(tmp_path / "nowhere" / "mine"):
+        pass
+    assert caught.value.filename == str(tmp_path / "nowhere" / "mine")
+    with pytest.raises(OSError, match="No space") as caught, whole_file(tmp_path / "mine"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "mine")
+    with pytest.raises(OSError, match="other") as caught, whole_file(tmp_path / "mine"):
+        raise OSError(errno.ENOENT, "No such file", "other")
+    assert caught.value.filename == "other"
