@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from .compiled import Compiling
 from .compiled.jit import COMPILES, everything_is_there
+from .costs import pieces
 from .guests import Kernel, generate
 from .machine import Machine
 from .recordings import Recording
@@ -64,6 +65,7 @@ def _machines() -> None:
     kernels.page_copies(machine.domain, 0, 0, 0, 0)
     kernels.scans(machine.domain, 0, 0, 0, 0)
     yardstick.warm(machine.domain.memory)
+    pieces.warm()
 
 
 def _guests() -> None:

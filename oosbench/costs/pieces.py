@@ -97,6 +97,13 @@ def arrays(frames: int, entries: int, seed: int = 0) -> tuple[np.ndarray, np.nda
     return p2m, flags, guest, shadow
 
 
+def warm() -> None:
+    """Compile what is here."""
+    given = arrays(8, 8)
+    for name, arguments in (("look-up", (given[0], given[2])), ("derivation", given[:3]), ("validation", given)):
+        batch(name, arguments, 1)()
+
+
 _COMPILED = {"look-up": lookups, "derivation": derivations, "validation": validations}
 
 
