@@ -26,6 +26,7 @@ from .grid import grid_title as grid_title
 from .grid import legend as legend
 from .images import Html as Html
 from .images import as_html as as_html
+from .images import as_pdf as as_pdf
 from .images import as_png as as_png
 from .images import as_svg as as_svg
 from .kinds import kinds as kinds

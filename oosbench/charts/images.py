@@ -1,4 +1,4 @@
-"""A figure as SVG, PNG, or HTML."""
+"""A figure as SVG, PNG, PDF, or HTML."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ._style import shortened
 
 
 def as_svg(figure: Figure) -> bytes:
-    """Return a figure as SVG; the same figure gives the same bytes."""
+    """Return a figure as SVG, its text as text; the same figure gives the same bytes."""
     file = io.BytesIO()
     _take_as_it_is(figure)
-    with matplotlib.rc_context({"svg.hashsalt": "oosbench"}):
+    with matplotlib.rc_context({"svg.hashsalt": "oosbench", "svg.fonttype": "none"}):
         figure.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()
 
@@ -28,6 +28,15 @@ def as_png(figure: Figure, dpi: int = 192) -> bytes:
     file = io.BytesIO()
     _take_as_it_is(figure)
     figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})
+    return file.getvalue()
+
+
+def as_pdf(figure: Figure) -> bytes:
+    """Return a figure as PDF, with its font, so that text can be found and copied; the same figure, the same bytes."""
+    file = io.BytesIO()
+    _take_as_it_is(figure)
+    with matplotlib.rc_context({"pdf.fonttype": 42}):  # TrueType: publishers refuse type 3
+        figure.savefig(file, format="pdf", metadata={"CreationDate": None})
     return file.getvalue()
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from ..output import whole_file
+from ..errors import UsageError
 from ..presets import DEFAULT, PRESETS
 from ..reports import AGAINST, PASSES, PIECES, SPEED, table_text
 from ..speed import GROWTHS, Bench, against, bench, doubts, growth
 from ..speed.bench import ORIGINAL, PARTS
-from ._options import Bar, Command, write
+from ._options import Bar, Command, to_chart, write
 
 
 def _bench(options: argparse.Namespace) -> None:
     only = options.only.split(",") if options.only else None
     presets = options.presets.split(",") if options.presets else None
+    draw = to_chart(options.chart)
     if options.against is not None:
+        if options.chart is not None:
+            raise UsageError("--chart draws what one build takes; it does not go with --against")
         _against(options, only, presets)
         return
     presets = presets or list(PRESETS)
@@ -26,10 +28,7 @@ def _bench(options: argparse.Namespace) -> None:
         print("\n\n".join(_told(found)))
     if options.json is not None:
         write(options.json, [found.to_json()])
-    if options.chart is not None:
-        from .. import charts
-
-        _draw(charts.speed(found.traces), options.chart)
+    draw(lambda charts: charts.speed(found.traces))
 
 
 def _told(found: Bench) -> list[str]:
@@ -60,16 +59,14 @@ def _against(options: argparse.Namespace, only: list[str] | None, presets: list[
 
 
 def _growth(options: argparse.Namespace) -> None:
+    draw = to_chart(options.chart)
     axes = options.axes or list(GROWTHS)
     with Bar() as bar:
         found = growth(axes, most_events=options.most_events, progress=bar)
     print(table_text(found, _GROWTH, "axis"))
     if options.csv is not None:
         write(options.csv, [found.to_csv(index=False)])
-    if options.chart is not None:
-        from .. import charts
-
-        _draw(charts.growth(found), options.chart)
+    draw(lambda charts: charts.growth(found))
 
 
 _GROWTH = (
@@ -80,15 +77,6 @@ _GROWTH = (
     ("setup_ms", "set up, ms", "{:,.1f}"),
     ("resident_mb", "resident, MB", "{:,.1f}"),
 )
-
-
-def _draw(figure, path: str) -> None:
-    """Write a chart, as SVG or PNG by the name of the file."""
-    from .. import charts
-
-    data = charts.as_svg(figure) if Path(path).suffix == ".svg" else charts.as_png(figure)
-    with whole_file(Path(path)) as file:
-        file.write(data)
 
 
 def add(command: Command) -> None:
@@ -104,9 +92,9 @@ def add(command: Command) -> None:
         help=f"time the traces on this build and on that one, in turn (default: the two of the original on {DEFAULT})",
     )
     sub.add_argument("--json", metavar="FILE", help="write the figures as JSON; '-' prints them")
-    sub.add_argument("--chart", metavar="FILE", help="draw the traces, as .svg or .png")
+    sub.add_argument("--chart", metavar="FILE", help="draw the traces (.svg, .png or .pdf)")
     sub = command("growth", _growth, "time the engine on ever more events, memory, vCPUs, slots")
     sub.add_argument("axes", nargs="*", metavar="AXIS", help=f"of {', '.join(GROWTHS)} (default: all)")
     sub.add_argument("--most-events", type=int, default=10**7, metavar="N", help="up to so many (default %(default)s)")
     sub.add_argument("--csv", metavar="FILE", help="write the rows; '-' prints them")
-    sub.add_argument("--chart", metavar="FILE", help="draw them, as .svg or .png")
+    sub.add_argument("--chart", metavar="FILE", help="draw them (.svg, .png or .pdf)")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from ..errors import UsageError
 from ..guests import Workload
 from ..guests.generate import EVENTS
-from ..output import whole_file
 from ..recordings import open_trace
 from ..traces import MAX_VCPUS
 from ..x86 import LEVELS
-from ._options import SOURCE, Bar, Command, from_recording
+from ._options import SOURCE, Bar, Command, from_recording, to_chart
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -27,18 +25,11 @@ def _validate(options: argparse.Namespace) -> None:
 
 
 def _describe(options: argparse.Namespace) -> None:
-    kind = Path(options.chart).suffix if options.chart is not None else ""
-    if options.chart is not None and kind not in (".svg", ".png"):
-        raise UsageError(f"--chart is {options.chart}, must end in .svg or .png")
+    draw = to_chart(options.chart)
     trace = open_trace(options.source, options.direct_map)
     summary = trace.summary()
     print(summary)
-    if options.chart is not None:
-        from .. import charts
-
-        figure = charts.glance(trace, summary)
-        with whole_file(options.chart) as file:
-            file.write(charts.as_svg(figure) if kind == ".svg" else charts.as_png(figure))
+    draw(lambda charts: charts.glance(trace, summary))
 
 
 def _generate(options: argparse.Namespace) -> None:
@@ -58,7 +49,7 @@ def add(command: Command) -> None:
     """Add the commands of this file."""
     sub = command("describe", _describe, "say what a guest does to its page tables")
     sub.add_argument("source", metavar="NAME|FILE", help=SOURCE)
-    sub.add_argument("--chart", metavar="FILE", help="draw it over time (.svg or .png)")
+    sub.add_argument("--chart", metavar="FILE", help="draw it over time (.svg, .png or .pdf)")
     from_recording(sub)
     sub = command("validate", _validate, "read a trace, and say what it holds or what is wrong with it")
     sub.add_argument("file", metavar="FILE", help=SOURCE)

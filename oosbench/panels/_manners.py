@@ -14,11 +14,11 @@ import ipywidgets as widgets
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..charts import as_html, as_png, as_svg
+from ..charts import as_html, as_pdf, as_png, as_svg
 from ..machine import Names
 from ..traces import Trace
 
-_MIME = {"svg": "image/svg+xml", "png": "image/png", "csv": "text/csv"}
+_MIME = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "csv": "text/csv"}
 # Selected and copied as a reader would: this needs no permission, and works where a page has no clipboard of its own.
 _COPY = "getSelection().selectAllChildren(this.nextElementSibling); document.execCommand('copy')"
 # The link is pressed by the page as soon as it is there. An image without a source is the one thing that tells it so.
@@ -88,6 +88,7 @@ def files(figure: Callable[[], Figure], frame: pd.DataFrame) -> dict[str, Callab
     return {
         "svg": lambda: as_svg(figure()),
         "png": lambda: as_png(figure()),
+        "pdf": lambda: as_pdf(figure()),
         "csv": lambda: frame.to_csv(index=False).encode(),
     }
 
@@ -98,7 +99,7 @@ def drawn(figure: Figure, text: str, frame: pd.DataFrame) -> Drawn:
 
 
 class Chart:
-    """A figure, and below it buttons that save it as SVG or PNG, and the frame behind it as CSV.
+    """A figure, and below it buttons that save it as SVG, PNG or PDF, and the frame behind it as CSV.
 
     A file is made when its button is pressed: sent along with every figure, they would be more than a server lets
     pass while a control is being changed.

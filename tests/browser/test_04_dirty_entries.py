@@ -46,7 +46,7 @@ def test_charts_are_saved_and_lines_are_copied(notebook, tmp_path):
     panel.get_by_label("Recordings").select_option(["sqlite"])
     panel.get_by_role("button", name="Run").click()
     wait_for_status(panel, "^Done")
-    for ending, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("csv", b"trace,cause,passes,")):
+    for ending, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("csv", b"trace,cause,passes,")):
         with page.expect_download() as download:
             panel.get_by_title(f"Save dirty_causes.{ending}").click()
         assert download.value.suggested_filename == f"dirty_causes.{ending}"

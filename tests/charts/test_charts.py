@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -83,6 +84,18 @@ def test_the_same_figure_gives_the_same_bytes(table):
     for draw in DRAW.values():
         assert charts.as_svg(draw(table)) == charts.as_svg(draw(table))
         assert charts.as_png(draw(table)) == charts.as_png(draw(table))
+        assert charts.as_pdf(draw(table)) == charts.as_pdf(draw(table))
+
+
+def test_text_in_an_svg_is_text_and_a_pdf_carries_its_font(table):
+    figure = charts.dirty_ratio(table)
+    root = ElementTree.fromstring(charts.as_svg(figure))
+    read = {"".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")}
+    written = {text.get_text() for axes in figure.axes for text in (*axes.texts, axes.title, axes.xaxis.label)}
+    assert {"gcc", "sqlite", *filter(None, written)} <= read
+    pdf = charts.as_pdf(figure)
+    assert b"/TrueType" in pdf or b"/CIDFontType2" in pdf
+    assert b"/Type3" not in pdf
 
 
 def test_colours_stand_out_and_markers_differ():

@@ -56,7 +56,10 @@ def test_generate_writes_what_the_package_makes(in_folder, capsys):
         (("generate", "mix", "x", "--vcpus", "0"), "vcpus is 0, must be from 1 to 64"),
         (("generate", "mix", "x", "--events", "0"), "events is 0, must be at least 1"),
         (("generate", "mix", "no/x"), "No such file or directory"),
-        (("describe", T0, "--chart", "x.pdf"), "--chart is x.pdf, must end in .svg or .png"),
+        (("describe", T0, "--chart", "x.jpg"), "--chart is x.jpg, must end in .svg, .png or .pdf"),
+        (("bench", "--chart", "x"), "--chart is x, must end in .svg, .png or .pdf"),
+        (("bench", "--against", "HEAD", "--chart", "x.svg"), "it does not go with --against"),
+        (("growth", "--chart", "x.eps"), "--chart is x.eps, must end in .svg, .png or .pdf"),
         (("fidelity", "word"), "no workload was fitted to 'word'; there are forkexec"),
         (("fit", "word"), "no workload was fitted to 'word'; there are forkexec"),
     ],
@@ -70,11 +73,12 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(words, told, in_folder, 
 
 
 def test_describe_tells_and_draws(in_folder, capsys):
-    for chart in ("c.svg", "c.png"):
+    for chart in ("c.svg", "c.png", "c.pdf"):
         assert run("describe", "sqlite", "--chart", chart) == 0
         assert "13% of 54 epochs with a store have one to more than 3 L1 tables." in capsys.readouterr().out
     assert (in_folder / "c.svg").read_bytes().startswith(b"<?xml")
     assert (in_folder / "c.png").read_bytes().startswith(b"\x89PNG")
+    assert (in_folder / "c.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_fidelity_and_fit_print_and_write(in_folder, capsys):

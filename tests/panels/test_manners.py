@@ -147,10 +147,11 @@ def compared() -> ComparePanel:
 
 
 @pytest.mark.parametrize("name", ["dirty", "work_done"])
-def test_a_chart_is_saved_as_svg_png_and_csv(compared, name):
+def test_a_chart_is_saved_as_svg_png_pdf_and_csv(compared, name):
     chart = getattr(compared, f"_{name}")
     assert ElementTree.fromstring(saved(chart, "svg")).tag.endswith("svg")
     assert imread(io.BytesIO(saved(chart, "png"))).shape[1] == 2 * 691
+    assert saved(chart, "pdf").startswith(b"%PDF")
     frame = pd.read_csv(io.BytesIO(saved(chart, "csv")))
     assert frame.dirty.max() == 2257
     assert frame.propagated.tolist() == compared.table.propagated.tolist()
@@ -158,8 +159,8 @@ def test_a_chart_is_saved_as_svg_png_and_csv(compared, name):
 
 
 def test_the_numbers_shown_are_in_the_svg_as_well(compared):
-    # Letters are drawn as outlines; each text stands before its outline as a comment.
-    assert b"14.8 %  (2,257 of 15,274)" in saved(compared._dirty, "svg")
+    texts = ElementTree.fromstring(saved(compared._dirty, "svg")).iter("{http://www.w3.org/2000/svg}text")
+    assert any("".join(text.itertext()).startswith("14.8 %  (2,257 of 15,274);") for text in texts)
 
 
 def test_a_chart_without_a_figure_offers_nothing(compared):
@@ -169,7 +170,7 @@ def test_a_chart_without_a_figure_offers_nothing(compared):
     chart.save["svg"].click()
     assert chart._link.value == ""
     chart.show(Drawn("<p>", {"csv": lambda: b"a\n"}))
-    assert [button.layout.display for button in chart.save.values()] == ["none", "none", "flex"]
+    assert [button.layout.display for button in chart.save.values()] == ["none", "none", "none", "flex"]
     assert saved(chart, "csv") == b"a\n"
     chart.clear()
     assert chart.value == chart._link.value == ""
