@@ -37,12 +37,13 @@ def figure_of_rows(rows: int, title: str, subtitle: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def legend_below(axes: Axes, ncols: int = 3, labelled: bool = False, dashed: bool = False) -> None:
+def legend_below(axes: Axes, ncols: int = 3, labelled: bool = False, dashed: bool = False, deep: int = 1) -> None:
     """Put the legend below the axes, as far from them however tall they are.
 
-    `labelled` if the axis has a label; `dashed` if lines differ in their dashes, which takes room to be seen.
+    `labelled` if the axis has a label; `dashed` if lines differ in their dashes, which takes room to be seen; `deep` is
+    how many lines the labels of its ticks take.
     """
-    down = ScaledTranslation(0, -0.46 if labelled else -0.28, axes.figure.dpi_scale_trans)
+    down = ScaledTranslation(0, (-0.46 if labelled else -0.28) - 0.15 * (deep - 1), axes.figure.dpi_scale_trans)
     axes.legend(
         loc="upper left",
         bbox_to_anchor=(-0.02, 0),

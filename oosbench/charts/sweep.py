@@ -49,7 +49,7 @@ def lines(table: pd.DataFrame, x: str, label: str, style: str) -> Figure:
             linewidth=1.8 if even else 1,
             label=_series(workload, preset, table),
         )
-    _ticks(axes, "x", values, even)
+    deep = _ticks(axes, "x", values, even)
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: style.format(y)))
     axes.set_xlabel(x, fontsize=9.5, color=INK)
@@ -57,7 +57,7 @@ def lines(table: pd.DataFrame, x: str, label: str, style: str) -> Figure:
         axes.set_ylim(bottom=0)
     if len(table):
         several = len(presets) > 1
-        legend_below(axes, ncols=2 if several else 3, labelled=True, dashed=several)
+        legend_below(axes, ncols=2 if several else 3, labelled=True, dashed=several, deep=deep)
     return figure
 
 
@@ -101,7 +101,7 @@ def heatmap(table: pd.DataFrame, x: str, y: str, label: str, style: str) -> Figu
             _write(axes, cells, scale, style, across)
         else:
             axes.scatter(*at, c=part.value, cmap=_COLOURS, norm=scale, s=34, edgecolor="white", linewidth=0.4)
-        _ticks(axes, "x", xs, x_even)
+        _ticks(axes, "x", xs, x_even, across)
         _ticks(axes, "y", ys, y_even)
         axes.set_title(_series(workload, preset, table), loc="left", fontsize=9.5, color=INK)
         axes.set_xlabel(x, fontsize=9.5, color=INK)
@@ -145,16 +145,23 @@ def _each(table: pd.DataFrame) -> str:
 
 
 def _places(values: pd.Series) -> tuple[list, dict, bool]:
-    """Return the values of an axis in order, where each stands, and whether it is by its rank."""
-    found = sorted(values.unique(), key=lambda value: (isinstance(value, str), value))
+    """Return the values of an axis, numbers in order and words as given; where each stands; whether it is by rank."""
+    found = sorted(values.unique(), key=lambda value: (1, 0) if isinstance(value, str) else (0, value))
     words = any(isinstance(value, str | bool | np.bool_) for value in found)
     even = words or len(found) <= _EVEN
     return found, {value: i if even else value for i, value in enumerate(found)}, even
 
 
-def _ticks(axes: Axes, side: str, values: list, even: bool) -> None:
-    if even:
-        getattr(axes, f"set_{side}ticks")(range(len(values)), [_spell(value) for value in values])
+def _ticks(axes: Axes, side: str, values: list, even: bool, across: int = 1) -> int:
+    """Label an axis; return how many lines that takes, for labels too long to stand beside each other."""
+    if not even:
+        return 1
+    told = [_spell(value) for value in values]
+    room = (WIDTH - 1.2) / across / len(told) if told else WIDTH  # inches
+    longest = 0.09 * (2 + max(map(len, told), default=0))
+    lines = math.ceil(longest / room) if side == "x" else 1
+    getattr(axes, f"set_{side}ticks")(range(len(told)), [i % lines * "\n" + word for i, word in enumerate(told)])
+    return lines
 
 
 def _spell(value: object) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import time
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.transforms import Bbox
 
 import oosbench
 from oosbench import Cancelled, Design, DesignError, Store, charts
@@ -135,6 +138,28 @@ def test_charts_of_samples_and_of_nothing(frame):
         )
         assert charts.as_svg(figure)
         assert told.endswith("No data.")
+
+
+def test_words_on_an_axis_stand_as_given_and_apart():
+    policies = [*(f"threshold({k})" for k in (16, 2, 8, 4, 1024, 512)), "always"]
+    table = pd.DataFrame({"policy": policies * 2, "prefetch": [True] * 7 + [False] * 7, "value": range(14)})
+    table = pd.concat([table.assign(workload=w, preset="oos", low=0, high=14, points=1) for w in ("gcc", "redis")])
+    told = ("policy", "evictions", "{:.0f}"), ("policy", "prefetch", "evictions", "{:.0f}")
+    for figure in (charts.lines(table, *told[0]), charts.heatmap(table, *told[1])):
+        FigureCanvasAgg(figure).draw()
+        for axes in figure.axes[:2]:
+            labels = axes.get_xticklabels()
+            if len(labels) < 2:  # of the scale of colours
+                continue
+            assert [label.get_text().strip() for label in labels] == policies
+            boxes = [label.get_window_extent() for label in labels] + [axes.xaxis.label.get_window_extent()]
+            boxes += [axes.get_legend().get_window_extent()] if axes.get_legend() else []
+            lines = [len(label.get_text().splitlines()) - 1 for label in labels]
+            seen = [  # the lines left empty above a word hide nothing; a pixel is rounding
+                Bbox.from_extents(box.x0, box.y0, box.x1, box.y0 + box.height / (line + 1) - 1)
+                for box, line in zip(boxes, [*lines, 0, 0], strict=False)
+            ]
+            assert not [(a, b) for a, b in combinations(seen, 2) if a.overlaps(b)]
 
 
 def test_pace_tells_rate_and_time_left():
