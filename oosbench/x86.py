@@ -12,13 +12,11 @@ import numpy as np
 from .compiled import jit
 
 PAGE_SIZE = 4096
-ENTRIES = 512  # 8-byte words in a page
 
 # Bits of a page-table entry.
 P, RW, US, PWT, PCD, A, D = 0x001, 0x002, 0x004, 0x008, 0x010, 0x020, 0x040
 PAT = PSE = 0x080  # bit 7: PAT in an L1 entry, "large page" in an L2 entry
 G = 0x100
-PSE_PAT = 0x1000  # PAT of a large-page L2 entry
 NX = -(2**63)
 
 # Bits of a page-fault error code.

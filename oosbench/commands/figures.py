@@ -9,13 +9,11 @@ from tqdm import tqdm
 
 from ..errors import PublishedError
 from ..figures import FIGURES, NOT_REPRODUCED, agreement_told
-from ..output import whole_file
+from ..reports import write_figure
 from ._options import Command
 
 
 def _published(options: argparse.Namespace) -> None:
-    from .. import charts
-
     names = options.names or list(FIGURES)
     for name in names:
         if name not in FIGURES:
@@ -33,15 +31,7 @@ def _published(options: argparse.Namespace) -> None:
         print(table.to_string(index=False, float_format=lambda x: f"{x:,.4g}"))
         print()
         if options.out is not None:
-            drawn = figure.chart(table)
-            files = {
-                "csv": table.to_csv(index=False).encode(),
-                "svg": charts.as_svg(drawn),
-                "png": charts.as_png(drawn),
-            }
-            for kind, data in files.items():
-                with whole_file(Path(options.out) / f"{name}.{kind}") as file:
-                    file.write(data)
+            write_figure(Path(options.out), name, figure.chart(table), table)
     if not options.names:
         print("not reproduced")
         for what, why in NOT_REPRODUCED:

@@ -157,15 +157,13 @@ def worth(
     return pd.concat([worth_of(before, next(results), chosen, seed, draws) for before in results], ignore_index=True)
 
 
-def sensitivity(without: Tally, with_it: Tally, of: str | Processor, *, explain: bool = True) -> pd.DataFrame:
+def sensitivity(without: Tally, with_it: Tally, of: str | Processor) -> pd.DataFrame:
     """Return how the answer moves as one price goes from one end of its range to the other, all others as stated.
 
     Parameters
     ----------
     without, with_it : Tally
     of : str or Processor
-    explain : bool
-        Whether to tell what share of the variance each price explains, which takes longer than all the rest.
 
     Returns
     -------
@@ -193,7 +191,7 @@ def sensitivity(without: Tally, with_it: Tally, of: str | Processor, *, explain:
             "events": less,
             "low": saved.sum() + less * (low - stated),
             "high": saved.sum() + less * (high - stated),
-            "explains": shares_of_variance(less, of) if explain else 0.0,
+            "explains": shares_of_variance(less, of),
             "cycles": stated,
             "flips_at": flips_at.where(flips_at >= 0),
             "within": (flips_at >= low) & (flips_at <= high),
@@ -202,8 +200,6 @@ def sensitivity(without: Tally, with_it: Tally, of: str | Processor, *, explain:
             "trust": [price.trust for price in prices],
         }
     )
-    if not explain:
-        del table["explains"]
     table["swing"] = (table.high - table.low).abs()
     table = table.sort_values("swing", ascending=False, kind="stable")
     table.attrs = {"trace": with_it.trace, "processor": of.name, "net_cycles": float(saved.sum())}

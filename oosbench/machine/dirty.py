@@ -13,7 +13,6 @@ from ..shadow.content import CAUSES as CAUSES
 ALL = "all"
 #: How much of what a pass compared was dirty: from more than the number before, up to this one.
 SHARES = {"nothing": 0.0, "up to 5 %": 0.05, "up to 25 %": 0.25, "more": 1.0}
-_KEYS = ["trace", "cause"]
 
 
 def chosen(resyncs: pd.DataFrame, cause: str = ALL, compared: int = 1) -> pd.DataFrame:

@@ -157,7 +157,7 @@ class CostPanel(Panel):
         """Show the table and the charts at the prices in the fields; return what they say in a sentence."""
         of = self.priced()
         self.table = table = worth_of(*self._pair, [of], pair=self._tallies)
-        curve, decides = curves([of], draws=500), sensitivity(*self._tallies, of, explain=False)
+        curve, decides = curves([of], draws=500), sensitivity(*self._tallies, of)
         self._table.value = table_html(table, WORTH)
         self._curve.show(
             Drawn(
@@ -167,8 +167,7 @@ class CostPanel(Panel):
         )
         self._tornado.show(Drawn(charts.quick_tornado(decides), files(lambda: charts.tornado(decides), decides)))
         # The charts are on their way; what takes longer comes after them.
-        explained = sensitivity(*self._tallies, of)
-        self._decides.value = _titled("How much each price decides", table_html(explained.head(6), DECIDES))
+        self._decides.value = _titled("How much each price decides", table_html(decides.head(6), DECIDES))
         parts = side_by_side(breakdown(self._tallies, of))
         self._parts.value = _titled("Where the cycles go", table_html(parts, (*columns_of(parts)[:-1], _SHARE)))
         return f"Done. {verdict(table)}"

@@ -1,13 +1,14 @@
 """What a run leaves: tables to read, files to go on with.
 
 `tables.py`  frames as people read them: names in words, numbers with separators, as text and as HTML
-`files.py`   the files of the main job and of a sweep
+`files.py`   the files of the main job, of a sweep and of a published figure
 """
 
 from __future__ import annotations
 
 from .files import sweep_chart as sweep_chart
 from .files import write_comparison as write_comparison
+from .files import write_figure as write_figure
 from .files import write_sweep as write_sweep
 from .tables import AGAINST as AGAINST
 from .tables import DECIDES as DECIDES

@@ -1,4 +1,4 @@
-"""The files of the main job and of a sweep."""
+"""The files of the main job, of a sweep and of a published figure."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ def write_comparison(folder: Path, table: pd.DataFrame, counters: pd.DataFrame, 
         "resyncs.csv": resyncs.to_csv(index=False).encode(),
     }
     for name, draw in (("dirty_ratio", charts.dirty_ratio), ("resync_work", charts.resync_work)):
-        contents[f"{name}.svg"] = charts.as_svg(draw(table))
-        contents[f"{name}.png"] = charts.as_png(draw(table))
+        contents |= _pictures(name, draw(table))
     return _write(folder, contents)
 
 
@@ -71,14 +70,23 @@ def write_sweep(folder: Path, frame: pd.DataFrame, table: pd.DataFrame) -> list[
     ``points.csv`` has every axis and counter, ``summary.csv`` what varies and every metric. The charts are drawn along
     the first axis that varies, or over the first two.
     """
-    from .. import charts
-
     contents = {"points.csv": frame.to_csv(index=False).encode(), "summary.csv": table.to_csv(index=False).encode()}
     along = [axis for axis in varied(frame) if axis != "seed"][:2]
     for name in METRICS if along else ():
         figure, _ = sweep_chart(frame, name, along)
-        contents |= {f"{name}.svg": charts.as_svg(figure), f"{name}.png": charts.as_png(figure)}
+        contents |= _pictures(name, figure)
     return _write(folder, contents)
+
+
+def write_figure(folder: Path, name: str, figure: Figure, table: pd.DataFrame) -> list[Path]:
+    """Write a figure as SVG and PNG, and the table behind it, into a folder; return the files."""
+    return _write(folder, {f"{name}.csv": table.to_csv(index=False).encode()} | _pictures(name, figure))
+
+
+def _pictures(name: str, figure: Figure) -> dict[str, bytes]:
+    from .. import charts
+
+    return {f"{name}.svg": charts.as_svg(figure), f"{name}.png": charts.as_png(figure)}
 
 
 def _write(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
